@@ -1,0 +1,1 @@
+"""Tests of the demo chain's figures and plausibility; no database."""
