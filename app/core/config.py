@@ -1,0 +1,122 @@
+"""Settings, read once from the environment (prefix ``HUIKE_``) and an optional ``.env`` file."""
+
+import ipaddress
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+DEFAULT_SECRET_KEY = "insecure-secret-for-loopback-only"  # noqa: S105 - refused beyond loopback
+MINIMUM_SECRET_LENGTH = 32
+
+
+class UnsafeSettingsError(Exception):
+    """The settings would expose the service; it refuses to start."""
+
+
+class Settings(BaseSettings):
+    """Everything an operator can set. Durations carry their unit in the name."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="HUIKE_", env_file=".env", extra="ignore", frozen=True
+    )
+
+    database_url: str | None = Field(
+        default=None,
+        description="The service's own role, as postgresql+asyncpg://…; unset: embedded server.",
+    )
+    database_owner_url: str | None = Field(
+        default=None,
+        description="The owner role that migrates; unset: the same as database_url.",
+    )
+    database_service_role: str = Field(
+        default="huike_service", description="The role that migrations grant the service's rights."
+    )
+    data_dir: Path = Field(
+        default=Path(".huike"), description="Where the embedded server and demo secrets live."
+    )
+    embedded_run_as: str = Field(
+        default="nobody", description="When root: the user that runs the embedded server."
+    )
+    timezone: str = Field(default="Asia/Shanghai", description="The chain's time zone (IANA).")
+    currency: str = Field(default="CNY", pattern=r"^[A-Z]{3}$", description="ISO 4217.")
+    phone_region: str = Field(
+        default="CN", pattern=r"^[A-Z]{2}$", description="Region of phones without country code."
+    )
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    secret_key: SecretStr = Field(
+        default=SecretStr(DEFAULT_SECRET_KEY),
+        description="Signs page cursors; at least 32 characters beyond loopback.",
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(), description="Origins of web front ends, separated by commas."
+    )
+    log_format: str = Field(default="json", pattern="^(json|console)$")
+    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+
+    pool_size: Annotated[int, Field(ge=1, le=200)] = 10
+    pool_overflow: Annotated[int, Field(ge=0, le=200)] = 5
+    pool_timeout_seconds: Annotated[float, Field(gt=0)] = 1.0
+    statement_timeout_seconds: Annotated[float, Field(gt=0)] = 5.0
+    request_deadline_seconds: Annotated[float, Field(gt=0)] = 10.0
+    batch_deadline_seconds: Annotated[float, Field(gt=0)] = 60.0
+    graceful_stop_seconds: Annotated[int, Field(gt=0)] = 20
+
+    body_limit_bytes: int = 1_000_000
+    event_limit_bytes: int = 64_000
+    batch_limit_bytes: int = 16_000_000
+    batch_limit_events: int = 5_000
+
+    webhook_tolerance_seconds: int = 300
+    token_idle_minutes: int = 60 * 12
+    token_absolute_minutes: int = 60 * 24 * 7
+    sign_in_attempts: int = Field(default=10, description="Per user name and window.")
+    sign_in_attempts_per_address: int = Field(default=100, description="Per address and window.")
+    sign_in_window_seconds: int = 300
+    idempotency_keep_hours: int = 24 * 7
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split_origins(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        ZoneInfo(value)
+        return value
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The chain's time zone."""
+        return ZoneInfo(self.timezone)
+
+    def check_safe_to_serve(self) -> None:
+        """Refuse to serve beyond loopback with a default or short secret.
+
+        Raises:
+            UnsafeSettingsError: the host is not a loopback address and the secret is weak.
+        """
+        secret = self.secret_key.get_secret_value()
+        weak = secret == DEFAULT_SECRET_KEY or len(secret) < MINIMUM_SECRET_LENGTH
+        if weak and not _is_loopback(self.host):
+            raise UnsafeSettingsError(
+                f"HUIKE_SECRET_KEY is the default or shorter than {MINIMUM_SECRET_LENGTH} "
+                f"characters, and HUIKE_HOST={self.host} is not a loopback address. "
+                "Set HUIKE_SECRET_KEY to a long random value, or serve on 127.0.0.1."
+            )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,1 @@
+"""The outside world's words, turned into ours."""

@@ -1,0 +1,1 @@
+"""What depends on country and language, wrapping libraries."""

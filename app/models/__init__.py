@@ -1,0 +1,47 @@
+"""SQLModel tables, one noun a file: columns and constraints, no behaviour."""
+
+import app.core.database as _database  # The naming convention has to stand before any table.
+from app.models.access import AccessToken, ApiClient, ApiKey, SignInThrottle
+from app.models.customer import Customer, CustomerChange, CustomerIdentity, Identity
+from app.models.customer_stats import CustomerStats
+from app.models.pos_event import PosEvent
+from app.models.product import Product
+from app.models.purchase import Purchase, PurchaseLine, Receipt, UnattachedPurchase
+from app.models.source import Source, SourceSecret
+from app.models.staff import Staff, StaffAbsence, StaffStore
+from app.models.store import Store
+from app.models.tier import TierAssignment, TierPolicy
+from app.models.trail import AuditEntry, IdempotencyKey, NightStep, OutboxEvent
+
+metadata = _database.metadata
+
+__all__ = [
+    "AccessToken",
+    "ApiClient",
+    "ApiKey",
+    "AuditEntry",
+    "Customer",
+    "CustomerChange",
+    "CustomerIdentity",
+    "CustomerStats",
+    "IdempotencyKey",
+    "Identity",
+    "NightStep",
+    "OutboxEvent",
+    "PosEvent",
+    "Product",
+    "Purchase",
+    "PurchaseLine",
+    "Receipt",
+    "SignInThrottle",
+    "Source",
+    "SourceSecret",
+    "Staff",
+    "StaffAbsence",
+    "StaffStore",
+    "Store",
+    "TierAssignment",
+    "TierPolicy",
+    "UnattachedPurchase",
+    "metadata",
+]

@@ -1,0 +1,55 @@
+"""What tills sent, with what became of it: the inbox."""
+
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Field, SQLModel
+
+from app.models.columns import (
+    Instant,
+    InstantOrNone,
+    Json,
+    JsonOrNone,
+    Text,
+    TextOrNone,
+    code_check,
+    code_field,
+)
+from app.vocabulary import EventKind, EventStatus
+
+
+class PosEvent(SQLModel, table=True):
+    """A signed event, stored in the transaction of its effects; its answer is given again.
+
+    ``body_hash`` is the SHA-256 of the canonical JSON; ``awaits_receipt_key`` is set while parked.
+    """
+
+    __tablename__ = "pos_event"
+    __table_args__ = (
+        code_check("kind", EventKind),
+        code_check("status", EventStatus),
+        sa.Index(None, "status", "received_at", "event_id", postgresql_where=sa.text(
+            "status IN ('held', 'parked', 'awaiting_customer')")),
+        sa.Index(
+            "ix_pos_event_awaits_receipt",
+            "source_id",
+            "awaits_receipt_key",
+            postgresql_where=sa.text("status = 'parked'"),
+        ),
+        {"postgresql_with": {"fillfactor": 60}},
+    )  # fmt: skip
+
+    source_id: UUID = Field(primary_key=True)
+    event_id: Text = Field(primary_key=True, sa_type=sa.Text)
+    kind: EventKind = code_field(EventKind)
+    status: EventStatus = code_field(EventStatus)
+    body: Json
+    body_hash: Text
+    received_at: Instant
+    applied_at: InstantOrNone = None
+    awaits_receipt_key: TextOrNone = None
+    problem_code: TextOrNone = None
+    answer: JsonOrNone = None
+    answer_status: int | None = None
+    customer_id: UUID | None = None
+    purchase_id: UUID | None = None

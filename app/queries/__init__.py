@@ -1,0 +1,1 @@
+"""SQL that earns a name: set-based statements and read models."""

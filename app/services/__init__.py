@@ -1,0 +1,1 @@
+"""One verb a function; each takes a session and never commits."""

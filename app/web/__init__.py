@@ -1,0 +1,1 @@
+"""HTTP only: dependencies, problems, pagination, preconditions, idempotency, middleware."""
