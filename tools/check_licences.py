@@ -68,14 +68,14 @@ def is_within(expression: str, allowed: set[str]) -> bool:
     if expression in allowed:
         return True
     depth, parts = 0, {"OR": [""], "AND": [""]}
-    for token in re.split(r"(\(|\)|;|\bOR\b|\bAND\b)", expression):
-        depth += {"(": 1, ")": -1}.get(token, 0)
-        operator = "AND" if token == ";" else token
+    for piece in re.split(r"(\(|\)|;|\bOR\b|\bAND\b)", expression):
+        depth += {"(": 1, ")": -1}.get(piece, 0)
+        operator = "AND" if piece == ";" else piece
         for kind, pieces in parts.items():
             if depth == 0 and operator == kind:
                 pieces.append("")
             else:
-                pieces[-1] += token
+                pieces[-1] += piece
     if len(parts["OR"]) > 1:
         return any(is_within(part, allowed) for part in parts["OR"])
     if len(parts["AND"]) > 1:
