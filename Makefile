@@ -136,7 +136,7 @@ lock: $(INSTALLED) ## Resolve the locks anew from pyproject.toml (UPGRADE=1 take
 node: $(NODE_INSTALLED) ## Install the linters that come from npm.
 
 $(NODE_INSTALLED): package-lock.json .npmrc $(INSTALLED)
-	@$(NODE) npm ci --no-progress --loglevel=error
+	@$(NODE) npm ci --no-progress --loglevel=error >/dev/null
 	@touch $@
 
 .PHONY: clean
