@@ -1,7 +1,8 @@
-"""Put catalogue items into a basket so that it costs exactly what it should.
+"""Put catalogue items into a basket so that it costs about, or exactly, what it should.
 
-All money is whole fen. Early lines are sold at list price or with the member's 5 or 10 %; the last
-is an article a little dearer than what is missing, and the difference is its discount.
+All money is whole fen. Lines are sold at list price or with the member's 5 or 10 %. Where the sum
+must be exact, the last line is an article a little dearer than what is missing, and the difference
+is its discount.
 """
 
 from bisect import bisect_left, bisect_right
@@ -15,7 +16,7 @@ _SMALLEST_LAST_LINE_FEN = 5_00
 _MOST_LINES = 6
 _LINE_FEN = 42_00
 _DEAREST_SINGLE_FEN = 120_00
-_MEMBER_PERCENTS = (0, 0, 0, 5, 10)
+_MEMBER_PERCENTS = (0, 0, 0, 0, 5, 10)
 # How much dearer than the rest the last line's list price may be, in percent, tried in order.
 _LAST_LINE_REACHES = (106, 115, 130, 155)
 
@@ -29,7 +30,7 @@ _CATEGORY_WEIGHTS = {
     "lifestyle": 7,
     "stationery": 10,
 }
-_TERM_START_EXTRA = {"textbooks": 34, "stationery": 18}
+_TERM_START_EXTRA = {"textbooks": 44, "stationery": 18}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,12 @@ class BasketLine:
     @property
     def amount(self) -> int:
         return self.quantity * self.price - self.discount
+
+
+def _at_member_price(product: DemoProduct, quantity: int, percent: int) -> BasketLine:
+    """Sell with a member's discount, rounded down to the jiao."""
+    price = int(product.list_price * 100)
+    return BasketLine(product, quantity, price, quantity * price * percent // 1000 * 10)
 
 
 class _Shelf:
@@ -89,9 +96,15 @@ class Baskets:
         return self._shelves[rng.choices(self._codes, weights)[0]]
 
     def fill(
-        self, rng: Random, amount: int, favourite: str | None, *, is_term_start: bool
+        self,
+        rng: Random,
+        amount: int,
+        favourite: str,
+        *,
+        is_term_start: bool,
+        is_exact: bool,
     ) -> list[BasketLine]:
-        """Fill a basket of 1 to 6 lines that costs exactly `amount` fen, at least 5 yuan.
+        """Fill a basket of 1 to 6 lines that costs `amount` fen, at least 5 yuan, or nearly so.
 
         Raises:
             ValueError: no article fits; the catalogue has a gap in its prices.
@@ -110,13 +123,14 @@ class Baskets:
             product = shelf.pick(rng, *band) or self._all.pick(rng, *band)
             if product is None:
                 continue
-            price = int(product.list_price * 100)
-            discount = quantity * price * percent // 1000 * 10
-            lines.append(BasketLine(product, quantity, price, discount))
+            lines.append(_at_member_price(product, quantity, percent))
             taken.add(product.sku)
             rest -= lines[-1].amount
-        lines.append(self._last_line(rng, rest, taken, self._draw_shelf(rng, favourite, False)))
-        return lines
+        liked = self._draw_shelf(rng, favourite, is_term_start)
+        last = self._last_line(rng, rest, taken, liked)
+        if not is_exact:
+            last = _at_member_price(last.product, last.quantity, percent)
+        return [*lines, last]
 
     @staticmethod
     def _draw_quantity(rng: Random, aim: int) -> int:

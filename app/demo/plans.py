@@ -33,9 +33,9 @@ _DRAWN_FEN: dict[Level, tuple[int, int, int]] = {
     "ordinary": (302_00, 955_00, 1),
     "small": (6_00, 294_00, 2),
 }
-_SMALLEST_RECEIPT_FEN = 6_00
-# Customers with a given amount come this often, and not in the window's first weeks: they stay where
-# they are for a while after the load, though the window moves on.
+SMALLEST_RECEIPT_FEN = 6_00
+# Customers with a given amount come this often, and not in the window's first weeks: they stay
+# where they are for a while after the load, though the window moves on.
 _GIVEN_PURCHASES = 8
 _GIVEN_FIRST_DAY = 45
 _MOST_PURCHASES = 40
@@ -97,7 +97,7 @@ def _plan_buyer(
         first, last = _active_days(rng, count)
     days = calendar.draw(rng, count, first, last)
     weights = [rng.lognormvariate(0, 0.55) for _ in days]
-    parts = apportion(net_fen, weights, _SMALLEST_RECEIPT_FEN)
+    parts = apportion(net_fen, weights, SMALLEST_RECEIPT_FEN)
     ceiling = _fen(group.upper) if group.upper is not None else net_fen + 300_00
     return BuyerPlan(
         level=group.level,

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from app.demo.baskets import BasketLine, Baskets
 from app.demo.names import uncarded_phones
-from app.demo.plans import BuyerPlan
+from app.demo.plans import SMALLEST_RECEIPT_FEN, BuyerPlan
 from app.demo.seasons import WINDOW_DAYS, Calendar, draw_second, is_term_start
 from app.demo.shops import SOURCES, STORE_WEIGHTS, STORES, WEB_SOURCE_CODE
 from app.demo.values import (
@@ -104,19 +104,30 @@ class ReceiptDrafts:
         return DemoIdentity("member_number", customer.member_number)
 
     def add_buyer(self, customer: DemoCustomer, plan: BuyerPlan) -> list[_Draft]:
-        """Draft a customer's planned sales."""
+        """Draft a customer's planned sales.
+
+        What a basket costs more or less than planned is made up by the next one; only the last has
+        to be exact, so that most lines are sold at a price that is printed somewhere.
+        """
         rng = self._rng
         favourite = self._baskets.favourite(rng)
         web_share = rng.choice((0.0, 0.0, 0.0, 0.1, 0.5))
         drafts = []
-        for day_index, amount in plan.receipts:
-            source = self._draw_source(customer.home_store_code, web_share)
+        carried = 0
+        for place, (day_index, amount) in enumerate(plan.receipts, start=1):
+            amount += carried
+            in_term = is_term_start(self._calendar.days[day_index])
+            is_last = place == len(plan.receipts)
             lines = self._baskets.fill(
-                rng,
-                amount,
-                favourite,
-                is_term_start=is_term_start(self._calendar.days[day_index]),
+                rng, amount, favourite, is_term_start=in_term, is_exact=is_last
             )
+            carried = amount - sum(line.amount for line in lines)
+            if not is_last and plan.receipts[place][1] + carried < SMALLEST_RECEIPT_FEN:
+                lines = self._baskets.fill(
+                    rng, amount, favourite, is_term_start=in_term, is_exact=True
+                )
+                carried = 0
+            source = self._draw_source(customer.home_store_code, web_share)
             identity = self._identify(customer, source)
             drafts.append(self._draft(day_index, source, lines, identity, customer.member_number))
         return drafts
