@@ -1,0 +1,166 @@
+"""``Idempotency-Key``: the same creating request twice has one effect and one answer.
+
+The key's row is written in the transaction of the change. A second request with the key finds the
+row and is given the first answer; while the first still runs, an advisory lock tells.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, Any
+
+from fastapi import Header, Request, Response
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core import clock
+from app.core.errors import ConflictError, InvalidInputError, MalformedError
+from app.models import IdempotencyKey
+from app.rules.access import Actor
+
+SCOPE_KEY = "huike.idempotency"
+_KEPT_HEADERS = ("location", "etag", "content-type")
+
+
+class KeptAnswer(Exception):  # noqa: N818 - it is no error: it carries an answer outwards.
+    """The answer given the first time, on its way to be given again."""
+
+    def __init__(self, status: int, headers: Mapping[str, str], body: str) -> None:
+        super().__init__()
+        self.status = status
+        self.headers = dict(headers)
+        self.body = body
+
+    def response(self) -> Response:
+        """Return it as a response, marked as a repetition."""
+        return Response(
+            self.body.encode(),
+            status_code=self.status,
+            headers={**self.headers, "Idempotency-Replayed": "true"},
+        )
+
+
+class Keeper:
+    """Holds the key's row until the answer is known."""
+
+    def __init__(self, session: AsyncSession, principal_id: Any, key: str) -> None:
+        self._session = session
+        self._principal_id = principal_id
+        self._key = key
+
+    async def keep(self, response: Response) -> None:
+        """Store the answer in the same transaction as the change."""
+        await self._session.flush()
+        await self._session.execute(
+            update(IdempotencyKey)
+            .where(
+                IdempotencyKey.principal_id == self._principal_id, IdempotencyKey.key == self._key
+            )
+            .values(
+                status=response.status_code,
+                headers={
+                    name: response.headers[name]
+                    for name in _KEPT_HEADERS
+                    if name in response.headers
+                },
+                body=bytes(response.body).decode(),
+            )
+        )
+
+
+async def request_hash(request: Request) -> str:
+    """Return the SHA-256 of what makes a request the same: method, path and body."""
+    digest = hashlib.sha256()
+    digest.update(f"{request.method} {request.url.path}\n".encode())
+    digest.update(await request.body())
+    return digest.hexdigest()
+
+
+async def claim_key(
+    session: AsyncSession, actor: Actor, key: str, wanted_hash: str, keep_hours: int
+) -> Keeper:
+    """Claim the key for this request.
+
+    Raises:
+        KeptAnswer: the request was answered before.
+        ConflictError: the first request with this key is still running.
+        InvalidInputError: the key was used for another request.
+    """
+    now = clock.now()
+    free = await session.scalar(
+        select(func.pg_try_advisory_xact_lock(func.hashtextextended(f"{actor.id}:{key}", 0)))
+    )
+    if not free:
+        raise ConflictError(
+            "The first request with this Idempotency-Key is still running.",
+            code="idempotency-in-progress",
+            detail_zh="使用该 Idempotency-Key 的首个请求仍在处理中。",
+        )
+    await session.execute(
+        delete(IdempotencyKey).where(
+            IdempotencyKey.principal_id == actor.id,
+            IdempotencyKey.key == key,
+            IdempotencyKey.expires_at < now,
+        )
+    )
+    inserted = await session.scalar(
+        insert(IdempotencyKey)
+        .values(
+            principal_id=actor.id,
+            key=key,
+            request_hash=wanted_hash,
+            created_at=now,
+            expires_at=now + timedelta(hours=keep_hours),
+        )
+        .on_conflict_do_nothing()
+        .returning(IdempotencyKey.key)
+    )
+    if inserted is not None:
+        return Keeper(session, actor.id, key)
+    first = (
+        await session.execute(
+            select(
+                IdempotencyKey.request_hash,
+                IdempotencyKey.status,
+                IdempotencyKey.headers,
+                IdempotencyKey.body,
+            ).where(IdempotencyKey.principal_id == actor.id, IdempotencyKey.key == key)
+        )
+    ).one()
+    if first.request_hash != wanted_hash:
+        raise InvalidInputError(
+            "This Idempotency-Key was used for another request.",
+            code="idempotency-key-reused",
+            detail_zh="该 Idempotency-Key 已用于另一请求。",
+        )
+    raise KeptAnswer(first.status, first.headers or {}, first.body or "")
+
+
+IdempotencyKeyHeader = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        description="A value of your making that names this request: 1 to 128 visible ASCII "
+        "characters. Required. The same key with the same request gives the first answer again.",
+        json_schema_extra={"example": "8d5f2f6e-2b1f-4a53-9d0b-4c6f0c3c7a10"},
+    ),
+]
+
+
+def checked_key(key: str | None) -> str:
+    """Return the key.
+
+    Raises:
+        MalformedError: it is missing, too long, or not visible ASCII.
+    """
+    if not key or len(key) > 128 or not all(33 <= ord(character) <= 126 for character in key):
+        raise MalformedError(
+            "Send an Idempotency-Key header: 1 to 128 visible ASCII characters.",
+            code="idempotency-key-required",
+            detail_zh="请发送 Idempotency-Key 请求头：1–128 个可见 ASCII 字符。",
+        )
+    return key
+
+
+

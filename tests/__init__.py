@@ -1,0 +1,1 @@
+"""Tests of Huike, mirroring app/."""

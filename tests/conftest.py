@@ -1,0 +1,107 @@
+"""Fixtures: a server once a run, a clone of the template for each worker, a rollback each test."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+
+import httpx
+import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.config import Settings
+from app.core.database import Database
+from app.core.ids import new_id
+from app.main import create_app
+from tests.support import databases
+from tests.support.world import World, build_world
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the server in the process that controls the run; workers inherit its address."""
+    if hasattr(config, "workerinput") or databases.ADMIN_URL_VARIABLE in os.environ:
+        return
+    if config.option.collectonly:
+        return
+    loop, stack = asyncio.new_event_loop(), AsyncExitStack()
+    try:
+        os.environ[databases.ADMIN_URL_VARIABLE] = loop.run_until_complete(
+            databases.start_server(stack)
+        )
+        loop.run_until_complete(databases.make_template())
+    except BaseException:
+        loop.run_until_complete(stack.aclose())
+        raise
+
+    def stop() -> None:
+        os.environ.pop(databases.ADMIN_URL_VARIABLE, None)
+        loop.run_until_complete(stack.aclose())
+        loop.close()
+
+    config.add_cleanup(stop)
+
+
+@pytest.fixture(scope="session")
+def worker_name() -> str:
+    """Name this worker's databases."""
+    return f"huike_{os.environ.get('PYTEST_XDIST_WORKER', 'gw')}"
+
+
+@pytest.fixture(scope="session")
+def worker_database(worker_name: str) -> Iterator[str]:
+    """Clone the template for this worker."""
+    loop = asyncio.new_event_loop()
+    context = databases.clone(worker_name)
+    loop.run_until_complete(context.__aenter__())
+    yield worker_name
+    loop.run_until_complete(context.__aexit__(None, None, None))
+    loop.close()
+
+
+@pytest.fixture
+def settings() -> Settings:
+    """The defaults, whatever the environment says."""
+    return Settings(_env_file=None)
+
+
+@pytest.fixture
+async def database(worker_database: str, settings: Settings) -> AsyncIterator[Database]:
+    """A database as the service's own role; everything is rolled back at the end of the test."""
+    url = databases.url_for(worker_database, databases.SERVICE)
+    async with databases.rolled_back(url, settings) as rolled_back:
+        yield rolled_back
+
+
+@pytest.fixture
+async def fresh_database(worker_name: str, settings: Settings) -> AsyncIterator[Database]:
+    """A clone of one's own, where commits are real and transactions run side by side."""
+    async with databases.clone(f"{worker_name}_{new_id().hex[-12:]}") as name:
+        database = Database(databases.url_for(name, databases.SERVICE), settings)
+        yield database
+        await database.close()
+
+
+@pytest.fixture
+async def session(database: Database) -> AsyncIterator[AsyncSession]:
+    """A session whose work is rolled back at the end of the test."""
+    async with database.transaction() as opened:
+        yield opened
+
+
+@pytest.fixture
+async def world(database: Database) -> World:
+    """The small chain, in the database that is rolled back."""
+    return await build_world(database)
+
+
+@pytest.fixture
+async def client(database: Database, settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the service over the database that is rolled back."""
+    async with client_of(database, settings) as opened:
+        yield opened
+
+
+def client_of(database: Database, settings: Settings) -> httpx.AsyncClient:
+    """Return a client that calls an application over ``database`` in this process."""
+    transport = httpx.ASGITransport(app=create_app(settings, database), raise_app_exceptions=False)
+    return httpx.AsyncClient(transport=transport, base_url="http://testserver")

@@ -1,0 +1,1 @@
+"""Routes, called over HTTP."""
