@@ -1,0 +1,77 @@
+"""What finds a card: identities as they are kept, so that two ways of writing one are one."""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from email_validator import EmailNotValidError, validate_email
+
+from app.locale.names import fold_width, is_one_word
+from app.locale.phones import normalise_phone
+from app.vocabulary import IdentityKind
+
+MAXIMUM_VALUE_LENGTH: Final = 254
+"""The longest e-mail address (RFC 5321); nothing else comes near it."""
+MAXIMUM_WORD_LENGTH: Final = 128
+
+_SYSTEM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class IdentityKey:
+    """An identity as it is unique over the chain; ``system`` is empty unless it is external."""
+
+    kind: IdentityKind
+    system: str
+    value: str
+
+
+def normalise(kind: IdentityKind, system: str | None, value: str, region: str) -> IdentityKey:
+    """Return the identity that a written value means.
+
+    Phones become E.164 (``region`` is that of numbers without country code), e-mail addresses get
+    their domain in lower case; the rest is folded to NFKC, trimmed, and must be one word. What
+    was normalised stays as it is when normalised again.
+
+    Raises:
+        ValueError: no such identity can be; the message can be shown and never repeats the value.
+    """
+    if len(value) > MAXIMUM_VALUE_LENGTH:
+        raise ValueError(f"longer than {MAXIMUM_VALUE_LENGTH} characters")
+    if kind is IdentityKind.PHONE:
+        normalised = normalise_phone(value, region)
+    elif kind is IdentityKind.EMAIL:
+        normalised = _email(value)
+    else:
+        normalised = _word(value)
+    return IdentityKey(kind, _system(kind, system), normalised)
+
+
+def _system(kind: IdentityKind, system: str | None) -> str:
+    if kind is not IdentityKind.EXTERNAL:
+        if system:
+            raise ValueError("only an external identity names its system")
+        return ""
+    if not system or not _SYSTEM.fullmatch(system):
+        raise ValueError(
+            "an external identity names its system: 1 to 64 letters, digits, '_', '.', '-'"
+        )
+    return system
+
+
+def _email(written: str) -> str:
+    try:
+        # Whether a domain takes mail today says nothing about tomorrow, and asks the network.
+        found = validate_email(fold_width(written).strip(), check_deliverability=False)
+    except EmailNotValidError as error:
+        raise ValueError("not a valid e-mail address") from error
+    return found.normalized
+
+
+def _word(written: str) -> str:
+    text = fold_width(written).strip()
+    if len(text) > MAXIMUM_WORD_LENGTH:
+        raise ValueError(f"longer than {MAXIMUM_WORD_LENGTH} characters")
+    if not is_one_word(text):
+        raise ValueError("empty, or with spaces or invisible characters in it")
+    return text
