@@ -137,7 +137,8 @@ async def another_process(folder: Path) -> AsyncIterator[tuple[asyncio.subproces
         assert process.stdout is not None
         yield process, (await process.stdout.readline()).decode().strip()
     finally:
-        await process.communicate()
+        # An empty input closes the pipe, and that is what the process waits for.
+        await process.communicate(b"")
 
 
 async def test_a_fresh_folder_gets_a_private_server_without_tcp(base: Path) -> None:
