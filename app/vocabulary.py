@@ -6,7 +6,7 @@ Every enum here is stored as lower-case text with a CHECK constraint and served 
 
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, AwareDatetime, Field, PlainSerializer, StringConstraints
 
@@ -35,7 +35,7 @@ class Code(StrEnum):
 
     label: Label
 
-    def __new__(cls, value: str, en: str, zh: str) -> "Code":
+    def __new__(cls, value: str, en: str = "", zh: str = "") -> Self:
         """Make a member that is the string ``value`` and carries its label."""
         member = str.__new__(cls, value)
         member._value_ = value

@@ -1,0 +1,135 @@
+"""Tiers of many cards at once: what they hold, what they move to.
+
+Raw asyncpg, since the till's transaction runs them with arrays of ids.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import orjson
+
+_ACTIVE_POLICIES = "SELECT id, scope, version, name, body FROM tier_policy WHERE status = 'active'"
+_HELD = """
+SELECT c.id AS customer_id, c.kind, t.level, t.valid_from, t.purchase_id,
+    (SELECT b.level FROM tier_assignment AS b
+     WHERE b.customer_id = c.id AND b.valid_to IS NOT NULL
+     ORDER BY b.valid_from DESC, b.id DESC LIMIT 1) AS level_before
+FROM customer AS c LEFT JOIN tier_assignment AS t ON t.customer_id = c.id AND t.valid_to IS NULL
+WHERE c.id = ANY($1::uuid[])
+"""
+_CLOSE = """
+UPDATE tier_assignment SET valid_to = $2
+WHERE customer_id = ANY($1::uuid[]) AND valid_to IS NULL
+"""
+_INSERT = """
+INSERT INTO tier_assignment
+    (customer_id, id, level, cause, policy_id, policy_version, valid_from, purchase_id, explanation)
+SELECT customer_id, id, level, cause, policy_id, policy_version, $2, purchase_id, explanation
+FROM jsonb_to_recordset($1::jsonb) AS r (
+    customer_id uuid, id uuid, level text, cause text, policy_id uuid, policy_version integer,
+    purchase_id uuid, explanation jsonb)
+"""
+# Cards whose figures earn more than they hold: thresholds of the active policy as rows.
+_BELOW_WHAT_THEY_EARN = """
+WITH rules AS (
+    SELECT * FROM jsonb_to_recordset($1::jsonb)
+        AS r (scope text, level text, rank integer, at_least numeric)
+)
+SELECT c.id
+FROM customer_stats AS s
+JOIN customer AS c ON c.id = s.customer_id
+JOIN tier_assignment AS t ON t.customer_id = s.customer_id AND t.valid_to IS NULL
+JOIN rules AS held ON held.scope = c.kind AND held.level = t.level
+WHERE EXISTS (
+    SELECT 1 FROM rules AS earned
+    WHERE earned.scope = c.kind AND earned.rank > held.rank AND s.net_365 >= earned.at_least)
+ORDER BY c.id
+LIMIT $2
+"""
+_DISTRIBUTION = """
+WITH window_purchases AS (
+    SELECT p.customer_id,
+        sum(CASE WHEN p.kind = 'sale' THEN p.amount ELSE -p.amount END) AS net,
+        bool_or(p.kind = 'sale') AS bought
+    FROM purchase AS p
+    WHERE p.status = 'posted' AND p.business_day > $2::date - $3::integer
+        AND p.business_day <= $2::date
+    GROUP BY p.customer_id
+)
+SELECT t.level, count(*) AS customers, sum(w.net)::numeric(16,2) AS amount
+FROM window_purchases AS w
+JOIN customer AS c ON c.id = w.customer_id AND c.kind = $1
+JOIN tier_assignment AS t ON t.customer_id = w.customer_id
+    AND t.valid_from < $4 AND (t.valid_to IS NULL OR t.valid_to >= $4)
+WHERE w.bought AND ($5::uuid[] IS NULL OR c.home_store_id = ANY($5::uuid[]))
+GROUP BY t.level
+"""
+_NET_SPEND = """
+SELECT coalesce(sum(CASE WHEN kind = 'sale' THEN amount ELSE -amount END), 0)::numeric(14,2)
+FROM purchase WHERE customer_id = $1 AND status = 'posted' AND business_day >= $2
+"""
+
+
+async def active_policies(connection: "asyncpg.Connection[Any]") -> list["asyncpg.Record"]:
+    """Return the policy in force for each scope; ``body`` is JSON text."""
+    return list(await connection.fetch(_ACTIVE_POLICIES))
+
+
+async def held(
+    connection: "asyncpg.Connection[Any]", customer_ids: Sequence[UUID]
+) -> dict[UUID, "asyncpg.Record"]:
+    """Return each card's kind, current tier, and the level it held before that one."""
+    rows = await connection.fetch(_HELD, list(customer_ids))
+    return {row["customer_id"]: row for row in rows}
+
+
+async def assign(
+    connection: "asyncpg.Connection[Any]", at: datetime, rows: Sequence[Mapping[str, Any]]
+) -> None:
+    """End the current tiers of these cards at ``at`` and begin the new ones, without a gap."""
+    await connection.execute(_CLOSE, [row["customer_id"] for row in rows], at)
+    await connection.execute(_INSERT, orjson.dumps(list(rows)).decode(), at)
+
+
+async def below_what_they_earn(
+    connection: "asyncpg.Connection[Any]", rules: Sequence[Mapping[str, Any]], limit: int
+) -> list[UUID]:
+    """Return cards whose net spend meets a higher level of the active policy."""
+    rows = await connection.fetch(_BELOW_WHAT_THEY_EARN, orjson.dumps(list(rules)).decode(), limit)
+    return [row["id"] for row in rows]
+
+
+async def distribution(
+    connection: "asyncpg.Connection[Any]",
+    kind: str,
+    as_of: date,
+    window_days: int,
+    end_of_day: datetime,
+    store_ids: Sequence[UUID] | None,
+) -> list["asyncpg.Record"]:
+    """Return level, customers and net amount of who bought in the window ending with ``as_of``.
+
+    ``end_of_day`` is the first instant after the business day: the tier in force just before it.
+    """
+    return list(
+        await connection.fetch(
+            _DISTRIBUTION,
+            kind,
+            as_of,
+            window_days,
+            end_of_day,
+            None if store_ids is None else list(store_ids),
+        )
+    )
+
+
+async def net_spend(
+    connection: "asyncpg.Connection[Any]", customer_id: UUID, first_day: date
+) -> Decimal:
+    """Return a card's sales less refunds from ``first_day`` on."""
+    net: Decimal = await connection.fetchval(_NET_SPEND, customer_id, first_day)
+    return net

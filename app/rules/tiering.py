@@ -1,0 +1,289 @@
+"""Which tier a card is in, and why: pure decisions over a policy, figures and an as-of day.
+
+Threshold policies decide by net spend in a rolling window. A card moves up at once; it falls only
+at an evaluation (not decided here), or when the purchase that earned its tier is taken back.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from app.vocabulary import TierCause, TierLevel, money_text
+
+
+@dataclass(frozen=True, slots=True)
+class LevelRule:
+    """A level and the net spend that reaches it, inclusive."""
+
+    level: TierLevel
+    at_least: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class KeepRule:
+    """What keeps a level: ``factor`` of its threshold, looked at monthly, after a hold."""
+
+    factor: Decimal
+    hold_days: int
+    notice_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class ThresholdPolicy:
+    """One version of a threshold policy; ``levels`` from the highest to the lowest."""
+
+    id: UUID
+    version: int
+    name: str
+    window_days: int
+    levels: tuple[LevelRule, ...]
+    keep: KeepRule
+
+    @classmethod
+    def of(
+        cls, policy_id: UUID, version: int, name: str, body: Mapping[str, Any]
+    ) -> "ThresholdPolicy":
+        """Read a stored policy body; levels are put in order, amounts are decimal strings.
+
+        Raises:
+            ValueError: no level starts at zero, two levels share a threshold, or the metric is
+                not net spend.
+        """
+        if body["metric"] != "net_spend":
+            raise ValueError("a threshold policy decides by net_spend")
+        levels = sorted(
+            (
+                LevelRule(TierLevel(part["level"]), Decimal(part["at_least"]))
+                for part in body["levels"]
+            ),
+            key=lambda rule: rule.at_least,
+            reverse=True,
+        )
+        if levels[-1].at_least != 0:
+            raise ValueError("the lowest level has to start at zero")
+        if len({rule.at_least for rule in levels}) != len(levels):
+            raise ValueError("two levels share a threshold")
+        keep = body["keep"]
+        return cls(
+            id=policy_id,
+            version=version,
+            name=name,
+            window_days=int(body["window_days"]),
+            levels=tuple(levels),
+            keep=KeepRule(
+                Decimal(keep["factor"]), int(keep["hold_days"]), int(keep["notice_days"])
+            ),
+        )
+
+    def rank(self, level: TierLevel) -> int:
+        """Return 0 for the lowest level and more for higher ones; -1 for one it does not know."""
+        for index, rule in enumerate(reversed(self.levels)):
+            if rule.level == level:
+                return index
+        return -1
+
+    def earned(self, net_spend: Decimal) -> LevelRule:
+        """Return the highest level whose threshold the net spend meets; below zero, the lowest."""
+        return next((rule for rule in self.levels if net_spend >= rule.at_least), self.levels[-1])
+
+    def rule_of(self, level: TierLevel) -> LevelRule | None:
+        """Return the rule of a level, None when the policy does not know it."""
+        return next((rule for rule in self.levels if rule.level == level), None)
+
+    def next_above(self, level: TierLevel) -> LevelRule | None:
+        """Return the next higher level, None at the top."""
+        above = [rule for rule in self.levels if self.rank(rule.level) > self.rank(level)]
+        return above[-1] if above else None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A card's figures: net spend of the window that ends with ``as_of``, inclusive."""
+
+    as_of: date
+    net_spend: Decimal
+    purchases: int
+    refunded: Decimal
+
+    def window_from(self, policy: ThresholdPolicy) -> date:
+        """Return the first day of the window."""
+        return self.as_of - timedelta(days=policy.window_days - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The tier a card holds: since when, which purchase earned it, and what it held before."""
+
+    level: TierLevel
+    since: date
+    purchase_id: UUID | None = None
+    level_before: TierLevel | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One receipt of a card: what it adds to net spend (refunds subtract), in time order.
+
+    ``undoes`` is the purchase that a refund or void takes back.
+    """
+
+    purchase_id: UUID
+    adds: Decimal
+    undoes: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StepOutcome:
+    """What one receipt did to the tier."""
+
+    before: TierLevel
+    after: TierLevel
+    net_spend: Decimal
+    cause: TierCause | None
+    purchase_id: UUID | None
+
+
+def follow(
+    policy: ThresholdPolicy, net_before: Decimal, held: Held, steps: Sequence[Step]
+) -> list[StepOutcome]:
+    """Return what each of a card's receipts did to its tier, one after the other.
+
+    ``net_before`` is the net spend without any of the steps. Higher spend lifts the card at once.
+    Taking back the purchase that earned the tier returns the card to the better of what it still
+    earns and what it held before; other refunds leave it where it is until an evaluation.
+    """
+    outcomes: list[StepOutcome] = []
+    net = net_before
+    for step in steps:
+        net += step.adds
+        earned = policy.earned(net).level
+        level, cause = held.level, None
+        if policy.rank(earned) > policy.rank(held.level):
+            level, cause = earned, TierCause.UPGRADE
+        elif (
+            step.undoes is not None
+            and step.undoes == held.purchase_id
+            and policy.rank(earned) < policy.rank(held.level)
+        ):
+            before = held.level_before or policy.levels[-1].level
+            back = max((earned, before), key=policy.rank)
+            if policy.rank(back) < policy.rank(held.level):
+                level, cause = back, TierCause.REVERSAL
+        outcomes.append(StepOutcome(held.level, level, net, cause, step.purchase_id))
+        if cause is not None:
+            held = Held(
+                level=level,
+                since=held.since,
+                purchase_id=step.purchase_id if cause == TierCause.UPGRADE else None,
+                level_before=held.level,
+            )
+    return outcomes
+
+
+def missing_to_next(
+    policy: ThresholdPolicy, level: TierLevel, net_spend: Decimal
+) -> Decimal | None:
+    """Return what is missing to the next level, never below zero; None at the top."""
+    above = policy.next_above(level)
+    return None if above is None else max(above.at_least - net_spend, Decimal(0))
+
+
+def first_evaluation_on(policy: ThresholdPolicy, since: date, as_of: date) -> date:
+    """Return the first day on which a level held ``since`` can be looked at: a month's first day.
+
+    It lies after ``as_of`` and not before the hold has passed.
+    """
+    earliest = max(since + timedelta(days=policy.keep.hold_days), as_of + timedelta(days=1))
+    if earliest.day == 1:
+        return earliest
+    return (earliest.replace(day=1) + timedelta(days=32)).replace(day=1)
+
+
+def keep_line(policy: ThresholdPolicy, level: TierLevel) -> Decimal | None:
+    """Return the net spend that keeps a level at an evaluation; None where nothing is lower."""
+    rule = policy.rule_of(level)
+    if rule is None or policy.rank(level) <= 0:
+        return None
+    return (rule.at_least * policy.keep.factor).quantize(Decimal("0.01"))
+
+
+def explain(
+    policy: ThresholdPolicy, standing: Standing, level: TierLevel, cause: TierCause, since: date
+) -> dict[str, Any]:
+    """Return why a card is in a level, as stored with the assignment and sent as JSON.
+
+    Inputs with their window, the rule and the policy's version, the distance to the next level,
+    what keeps this one, and the same in a sentence of each language.
+    """
+    rule = policy.rule_of(level)
+    above = policy.next_above(level)
+    keeps = keep_line(policy, level)
+    missing = missing_to_next(policy, level, standing.net_spend)
+    return {
+        "inputs": {
+            "as_of": standing.as_of.isoformat(),
+            "window_from": standing.window_from(policy).isoformat(),
+            "window_to": standing.as_of.isoformat(),
+            "window_days": policy.window_days,
+            "net_spend": money_text(standing.net_spend),
+            "refunded": money_text(standing.refunded),
+            "purchases": standing.purchases,
+        },
+        "rule": {
+            "method": "threshold",
+            "metric": "net_spend",
+            "level": str(level),
+            "at_least": money_text(rule.at_least) if rule else None,
+        },
+        "policy": {"id": str(policy.id), "version": policy.version, "name": policy.name},
+        "cause": str(cause),
+        "next": None
+        if above is None or missing is None
+        else {
+            "level": str(above.level),
+            "at_least": money_text(above.at_least),
+            "missing": money_text(missing),
+        },
+        "keep": None
+        if keeps is None
+        else {
+            "at_least": money_text(keeps),
+            "factor": str(policy.keep.factor),
+            "not_before": first_evaluation_on(policy, since, standing.as_of).isoformat(),
+            "notice_days": policy.keep.notice_days,
+        },
+        "sentences": _sentences(policy, standing, level),
+    }
+
+
+def _sentences(policy: ThresholdPolicy, standing: Standing, level: TierLevel) -> dict[str, str]:
+    rule = policy.rule_of(level)
+    at_least = money_text(rule.at_least) if rule else "?"
+    net = money_text(standing.net_spend)
+    start, end = standing.window_from(policy).isoformat(), standing.as_of.isoformat()
+    earned = policy.earned(standing.net_spend).level
+    if policy.rank(earned) < policy.rank(level):
+        # Held although the figures are lower by now: up at once, down only at an evaluation.
+        why_en = f"held from before; the figures alone would give {earned.label.en}"
+        why_zh = f"沿用此前的层级；仅按当前金额应为{earned.label.zh}"
+    elif policy.rank(level) > 0:
+        why_en = f"that reaches the {at_least} that {level.label.en} asks for"
+        why_zh = f"达到{level.label.zh}的门槛 {at_least}"
+    else:
+        why_en = f"that is {level.label.en}, the lowest level"
+        why_zh = f"属于最低层级{level.label.zh}"
+    above = policy.next_above(level)
+    missing = missing_to_next(policy, level, standing.net_spend)
+    next_en = next_zh = ""
+    if above is not None and missing is not None and missing > 0:
+        next_en = f" {money_text(missing)} more makes {above.level.label.en}."
+        next_zh = f"再消费 {money_text(missing)} 即可升为{above.level.label.zh}。"
+    return {
+        "en": f"{level.label.en}: net spend from {start} to {end} is {net}; {why_en} "
+        f"(policy version {policy.version}).{next_en}",
+        "zh": f"{level.label.zh}：{start} 至 {end} 净消费 {net}，{why_zh}"
+        f"（政策第 {policy.version} 版）。{next_zh}",
+    }

@@ -1,0 +1,394 @@
+"""Move cards between tiers, and tell which tier a card is in and why."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import orjson
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from app.core import clock
+from app.core.config import Settings
+from app.core.database import raw_connection
+from app.core.errors import FieldError, InvalidInputError, NotFoundError
+from app.core.ids import new_id
+from app.models import Customer, CustomerStats, TierAssignment, TierPolicy
+from app.queries import customer_stats, outbox, tiers
+from app.rules import tiering
+from app.rules.access import Actor
+from app.rules.tiering import Held, Standing, Step, StepOutcome, ThresholdPolicy
+from app.vocabulary import CustomerKind, DomainEvent, PolicyStatus, TierCause, TierLevel
+
+CHUNK = 2_000
+
+
+async def active_policies(session: AsyncSession) -> Mapping[CustomerKind, ThresholdPolicy]:
+    """Return the policy in force for each kind of customer."""
+    rows = await tiers.active_policies(await raw_connection(session))
+    return {
+        CustomerKind(row["scope"]): ThresholdPolicy.of(
+            row["id"], row["version"], row["name"], orjson.loads(row["body"])
+        )
+        for row in rows
+    }
+
+
+async def assign_initial(
+    session: AsyncSession, settings: Settings, customer_id: UUID, kind: CustomerKind
+) -> TierLevel:
+    """Give a new card the lowest level of the policy in force, and say why."""
+    policy = (await active_policies(session))[kind]
+    today = clock.today(settings.zone)
+    nothing = Standing(as_of=today, net_spend=Decimal(0), purchases=0, refunded=Decimal(0))
+    level = policy.earned(Decimal(0)).level
+    await session.flush()
+    await tiers.assign(
+        await raw_connection(session),
+        clock.now(),
+        [_row(policy, nothing, customer_id, level, TierCause.INITIAL, None, today)],
+    )
+    return level
+
+
+def _row(
+    policy: ThresholdPolicy,
+    standing: Standing,
+    customer_id: UUID,
+    level: TierLevel,
+    cause: TierCause,
+    purchase_id: UUID | None,
+    since: date,
+) -> dict[str, Any]:
+    return {
+        "customer_id": customer_id,
+        "id": new_id(),
+        "level": level,
+        "cause": cause,
+        "policy_id": policy.id,
+        "policy_version": policy.version,
+        "purchase_id": purchase_id,
+        "explanation": tiering.explain(policy, standing, level, cause, since),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a card's receipts did to its tier, and its figures afterwards."""
+
+    policy: ThresholdPolicy
+    standing: Standing
+    outcomes: tuple[StepOutcome, ...]
+    explanation: Mapping[str, Any]
+
+
+async def settle(
+    session: AsyncSession, settings: Settings, steps: Mapping[UUID, Sequence[Step]]
+) -> dict[UUID, Settled]:
+    """Re-aggregate these locked cards and move their tiers by what their receipts add.
+
+    ``steps`` holds each card's receipts in time order; a receipt outside the window adds nothing.
+    The cards have to be locked (``customer_stats.lock_cards``).
+    """
+    if not steps:
+        return {}
+    connection = await raw_connection(session)
+    now = clock.now()
+    today = clock.business_day(now, settings.zone)
+    fresh = await customer_stats.refresh(connection, today, list(steps))
+    policies = await active_policies(session)
+    held = await tiers.held(connection, list(steps))
+    settled: dict[UUID, Settled] = {}
+    moves: list[dict[str, Any]] = []
+    for customer_id, added in steps.items():
+        row, figures = held[customer_id], fresh[customer_id]
+        policy = policies[CustomerKind(row["kind"])]
+        standing = Standing(
+            as_of=today,
+            net_spend=figures["net_365"],
+            purchases=figures["purchases_365"],
+            refunded=figures["refunded_365"],
+        )
+        before = _held(row, settings.zone, policy)
+        net_before = standing.net_spend - sum((step.adds for step in added), Decimal(0))
+        outcomes = tuple(tiering.follow(policy, net_before, before, added))
+        last = next((outcome for outcome in reversed(outcomes) if outcome.cause), None)
+        level = outcomes[-1].after if outcomes else before.level
+        if last is not None and last.cause is not None and level != before.level:
+            purchase_id = last.purchase_id if last.cause == TierCause.UPGRADE else None
+            move = _row(policy, standing, customer_id, level, last.cause, purchase_id, today)
+            moves.append({**move, "before": before.level})
+            explanation = move["explanation"]
+        else:
+            explanation = tiering.explain(policy, standing, level, _cause(row), before.since)
+        settled[customer_id] = Settled(policy, standing, outcomes, explanation)
+    await _write(session, now, moves)
+    return settled
+
+
+def _held(row: Any, zone: ZoneInfo, policy: ThresholdPolicy) -> Held:
+    if row["level"] is None:
+        return Held(policy.levels[-1].level, clock.today(zone))
+    before = row["level_before"]
+    return Held(
+        level=TierLevel(row["level"]),
+        since=clock.business_day(row["valid_from"], zone),
+        purchase_id=row["purchase_id"],
+        level_before=TierLevel(before) if before else None,
+    )
+
+
+def _cause(row: Any) -> TierCause:
+    return TierCause.UPGRADE if row["purchase_id"] else TierCause.INITIAL
+
+
+async def _write(session: AsyncSession, at: datetime, moves: Sequence[dict[str, Any]]) -> None:
+    if not moves:
+        return
+    connection = await raw_connection(session)
+    await tiers.assign(connection, at, moves)
+    await outbox.write(
+        connection,
+        at,
+        [
+            {
+                "id": new_id(),
+                "type": DomainEvent.TIER_CHANGED,
+                "customer_id": move["customer_id"],
+                "subject_id": move["id"],
+                "payload": {
+                    "before": move["before"],
+                    "after": move["level"],
+                    "cause": move["cause"],
+                },
+            }
+            for move in moves
+        ],
+    )
+
+
+async def reconcile(session: AsyncSession, settings: Settings, as_of: date) -> Mapping[str, int]:
+    """Lift a portion of the cards whose figures earn more than they hold.
+
+    Receipts lift their card themselves; what is found here came by another way, such as a new
+    policy. Call it, each time in a transaction of its own, until ``remaining`` is 0. Nobody falls
+    here: that takes an evaluation with its notice.
+    """
+    connection = await raw_connection(session)
+    policies = await active_policies(session)
+    rules = [
+        {
+            "scope": str(scope),
+            "level": str(rule.level),
+            "rank": policy.rank(rule.level),
+            "at_least": str(rule.at_least),
+        }
+        for scope, policy in policies.items()
+        for rule in policy.levels
+    ]
+    found = await tiers.below_what_they_earn(connection, rules, CHUNK + 1)
+    portion = found[:CHUNK]
+    await customer_stats.lock_cards(connection, portion)
+    fresh = await customer_stats.refresh(connection, as_of, portion)
+    held = await tiers.held(connection, portion)
+    now = clock.now()
+    moves: list[dict[str, Any]] = []
+    for customer_id in portion:
+        row, figures = held[customer_id], fresh[customer_id]
+        policy = policies[CustomerKind(row["kind"])]
+        standing = Standing(
+            as_of, figures["net_365"], figures["purchases_365"], figures["refunded_365"]
+        )
+        before = _held(row, settings.zone, policy)
+        earned = policy.earned(standing.net_spend).level
+        if policy.rank(earned) > policy.rank(before.level):
+            move = _row(policy, standing, customer_id, earned, TierCause.RECONCILED, None, as_of)
+            moves.append({**move, "before": before.level})
+    await _write(session, now, moves)
+    return {"moved": len(moves), "remaining": len(found) - len(portion)}
+
+
+@dataclass(frozen=True, slots=True)
+class TierNow:
+    """A card's tier with the stored reason, and how it stands today."""
+
+    assignment: TierAssignment
+    policy: ThresholdPolicy
+    standing: Standing
+    keep: "KeepForecast | None"
+
+
+@dataclass(frozen=True, slots=True)
+class KeepForecast:
+    """What it takes to keep a level at the first evaluation that may look at it.
+
+    ``still_counting`` is today's spend that will lie in that evaluation's window; ``missing`` has
+    to be spent by ``evaluated_on``.
+    """
+
+    at_least: Decimal
+    evaluated_on: date
+    window_from: date
+    still_counting: Decimal
+    missing: Decimal
+
+
+async def get_tier(session: AsyncSession, settings: Settings, customer_id: UUID) -> TierNow:
+    """Return a card's current tier, the reason stored with it, and today's figures.
+
+    Raises:
+        NotFoundError: no such card.
+    """
+    today = clock.today(settings.zone)
+    row = (
+        await session.execute(
+            select(col(Customer.kind), TierAssignment, CustomerStats)
+            .join(TierAssignment, col(TierAssignment.customer_id) == col(Customer.id))
+            .outerjoin(CustomerStats, col(CustomerStats.customer_id) == col(Customer.id))
+            .where(col(Customer.id) == customer_id, col(TierAssignment.valid_to).is_(None))
+        )
+    ).first()
+    if row is None:
+        raise NotFoundError("There is no such card.", detail_zh="没有这张客户卡。")
+    kind, assignment, stats = row
+    figures: CustomerStats | None = stats  # The outer join may find none.
+    policy = (await active_policies(session))[kind]
+    connection = await raw_connection(session)
+    standing = Standing(
+        as_of=today,
+        net_spend=await tiers.net_spend(
+            connection, customer_id, today - timedelta(days=policy.window_days - 1)
+        ),
+        purchases=figures.purchases_365 if figures else 0,
+        refunded=figures.refunded_365 if figures else Decimal(0),
+    )
+    at_least = tiering.keep_line(policy, assignment.level)
+    keep = None
+    if at_least is not None:
+        since = clock.business_day(assignment.valid_from, settings.zone)
+        evaluated_on = tiering.first_evaluation_on(policy, since, today)
+        window_from = evaluated_on - timedelta(days=policy.window_days - 1)
+        counting = await tiers.net_spend(connection, customer_id, window_from)
+        keep = KeepForecast(
+            at_least=at_least,
+            evaluated_on=evaluated_on,
+            window_from=window_from,
+            still_counting=counting,
+            missing=max(at_least - counting, Decimal(0)),
+        )
+    return TierNow(assignment, policy, standing, keep)
+
+
+async def list_tier_history(session: AsyncSession, customer_id: UUID) -> Sequence[TierAssignment]:
+    """Return a card's tiers, newest first.
+
+    Raises:
+        NotFoundError: no such card.
+    """
+    found = (
+        await session.scalars(
+            select(TierAssignment)
+            .where(col(TierAssignment.customer_id) == customer_id)
+            .order_by(col(TierAssignment.valid_from).desc(), col(TierAssignment.id).desc())
+            .limit(200)
+        )
+    ).all()
+    if not found:
+        raise NotFoundError("There is no such card.", detail_zh="没有这张客户卡。")
+    return found
+
+
+async def list_policies(session: AsyncSession) -> Sequence[TierPolicy]:
+    """Return all versions of tier policies: by scope, newest version first."""
+    return (
+        await session.scalars(
+            select(TierPolicy).order_by(col(TierPolicy.scope), col(TierPolicy.version).desc())
+        )
+    ).all()
+
+
+@dataclass(frozen=True, slots=True)
+class LevelShare:
+    """One row of the distribution table; shares in percent, one decimal, of the column's total."""
+
+    level: TierLevel
+    customers: int
+    customers_share: Decimal
+    amount: Decimal
+    amount_share: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """The published table: who bought within the window, by the tier they held at its end."""
+
+    as_of: date
+    window_from: date
+    customers: int
+    amount: Decimal
+    levels: tuple[LevelShare, ...]
+
+
+async def get_distribution(
+    session: AsyncSession, settings: Settings, actor: Actor, kind: CustomerKind, as_of: date | None
+) -> Distribution:
+    """Return the distribution table of a day, today's if none is named.
+
+    Counted are customers of the kind who bought inside the window that ends with the day; for
+    somebody bound to stores, those whose home store is theirs.
+
+    Raises:
+        InvalidInputError: a day after today.
+    """
+    today = clock.today(settings.zone)
+    day = as_of or today
+    if day > today:
+        raise InvalidInputError(
+            "The day lies ahead.",
+            [FieldError("/query/as_of", "in-the-future", "The day lies ahead.")],
+            detail_zh="该日期尚未到来。",
+        )
+    policy = await session.scalar(
+        select(TierPolicy).where(
+            col(TierPolicy.scope) == kind, col(TierPolicy.status) == PolicyStatus.ACTIVE
+        )
+    )
+    assert policy is not None
+    rules = ThresholdPolicy.of(policy.id, policy.version, policy.name, policy.body)
+    end_of_day = datetime.combine(day + timedelta(days=1), time(), settings.zone)
+    rows = {
+        TierLevel(row["level"]): row
+        for row in await tiers.distribution(
+            await raw_connection(session),
+            str(kind),
+            day,
+            rules.window_days,
+            end_of_day,
+            None if actor.store_ids is None else sorted(actor.store_ids),
+        )
+    }
+    order = [rule.level for rule in rules.levels]
+    order += [level for level in rows if level not in order]
+    customers = sum(row["customers"] for row in rows.values())
+    amount = sum((row["amount"] for row in rows.values()), Decimal("0.00"))
+    levels = []
+    for level in order:
+        row = rows.get(level)
+        count = row["customers"] if row else 0
+        net = row["amount"] if row else Decimal("0.00")
+        levels.append(
+            LevelShare(level, count, _percent(Decimal(count), Decimal(customers)), net,
+                       _percent(net, amount))
+        )  # fmt: skip
+    return Distribution(
+        day, day - timedelta(days=rules.window_days - 1), customers, amount, tuple(levels)
+    )
+
+
+def _percent(part: Decimal, whole: Decimal) -> Decimal:
+    return (part / whole * 100).quantize(Decimal("0.1")) if whole else Decimal("0.0")
