@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.security import OAuth2PasswordRequestForm
 
 from app.core.errors import UnauthenticatedError
@@ -38,16 +38,20 @@ router = APIRouter(prefix="/v1", tags=["sign-in"], route_class=HuikeRoute)
 async def create_token(
     form: Annotated[OAuth2PasswordRequestForm, Depends()],
     request: Request,
+    response: Response,
     database: DatabaseDep,
     settings: SettingsDep,
 ) -> Token:
     """Check user name and password (OAuth2 password form) and issue an opaque token."""
-    address = request.client.host if request.client else "unknown"
-    await sign_in.count_attempt(database, settings, form.username, address)
-    async with database.transaction() as session:
-        issued = await sign_in.sign_in(
-            session, settings, form.username, form.password, request_id_of(request)
-        )
+    issued = await sign_in.sign_in(
+        database,
+        settings,
+        form.username,
+        form.password,
+        address=request.client.host if request.client else "unknown",
+        request_id=request_id_of(request),
+    )
+    response.headers["Cache-Control"] = "no-store"
     return Token(
         access_token=issued.access_token,
         token_type="bearer",  # noqa: S106 - the scheme's name, not a secret

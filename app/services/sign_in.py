@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, case, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
 
 from app.core import clock, security
 from app.core.config import Settings
@@ -16,13 +17,14 @@ from app.core.ids import new_id
 from app.models import AccessToken, ApiClient, ApiKey, SignInThrottle, Staff, StaffStore
 from app.rules.access import ROLE_PERMISSIONS, STORE_BOUND_ROLES, Actor
 from app.services.trail import record_action
-from app.vocabulary import Action, ActorKind, Permission
+from app.vocabulary import Action, ActorKind, Permission, Role
 
 TOUCH_EVERY = timedelta(minutes=1)
-# Somebody who does not exist takes as long to refuse as somebody who does: the hash of nothing.
-_ABSENT_HASH = (
-    "$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHRzb21lc2FsdA$"
-    "6l0Bq1mVf0qCqgM5O3sVqg8xXk1hYw3j5c0v4Yq0m1E"
+# Somebody who does not exist takes as long to refuse as somebody who does: the hash of a random
+# text nobody kept, with today's parameters (a test compares them).
+ABSENT_HASH = (
+    "$argon2id$v=19$m=65536,t=3,p=4$pkUbzU5ez5+d90PHD3+w3w"
+    "$2eOsesECHQAMIvRrO154oUkjwU/+WzEkhhlBSEZonfI"
 )
 
 
@@ -36,25 +38,67 @@ class IssuedToken:
 
 
 async def sign_in(
-    session: AsyncSession, settings: Settings, username: str, password: str, request_id: str | None
+    database: Database,
+    settings: Settings,
+    username: str,
+    password: str,
+    *,
+    address: str,
+    request_id: str | None,
 ) -> IssuedToken:
-    """Check a password and issue an opaque token.
+    """Count the attempt, check the password, and issue an opaque token.
+
+    It takes the database rather than a session, for two reasons: the count has to outlive a
+    refusal, and no connection is held while argon2 works or waits for its turn.
 
     Raises:
+        RateLimitedError: too many attempts for this user name or from this address.
         UnauthenticatedError: wrong user name or password, or a disabled account; which of them is
             told neither by the answer nor by its time.
     """
-    staff = await session.scalar(select(Staff).where(Staff.username == username.strip().lower()))
-    known_hash = staff.password_hash if staff else _ABSENT_HASH
-    right = await security.verify_password(known_hash, password)
-    if staff is None or not right or staff.disabled_at is not None:
-        raise UnauthenticatedError(
-            "The user name or the password is wrong, or the account is disabled.",
-            detail_zh="用户名或密码错误，或账号已停用。",
-            headers={"WWW-Authenticate": "Bearer"},
+    name = _as_stored(username)
+    await count_attempt(database, settings, name, address)
+    async with database.transaction() as session:
+        found = (
+            await session.execute(
+                select(col(Staff.id), col(Staff.password_hash)).where(col(Staff.username) == name)
+            )
+        ).first()
+    staff_id, known_hash = found or (None, ABSENT_HASH)
+    right = await security.verify_password(known_hash, _encodable(password))
+    if staff_id is None or not right:
+        raise _refused()
+    new_hash = await security.hash_password(password) if security.needs_rehash(known_hash) else None
+    async with database.transaction() as session:
+        return await _issue_token(session, settings, staff_id, known_hash, new_hash, request_id)
+
+
+async def _issue_token(
+    session: AsyncSession,
+    settings: Settings,
+    staff_id: UUID,
+    checked_hash: str,
+    new_hash: str | None,
+    request_id: str | None,
+) -> IssuedToken:
+    """Store a token for an account whose password has just been found right.
+
+    The account is locked, so that a token is never issued beside a password reset or a disabling:
+    either they come first and it is refused, or they revoke it.
+    """
+    staff = await session.scalar(
+        select(Staff)
+        .where(
+            col(Staff.id) == staff_id,
+            col(Staff.password_hash) == checked_hash,
+            col(Staff.disabled_at).is_(None),
         )
-    if security.needs_rehash(staff.password_hash):
-        staff.password_hash = await security.hash_password(password)
+        .with_for_update(key_share=True)
+    )
+    if staff is None:
+        raise _refused()
+    if new_hash is not None:
+        staff.password_hash = new_hash
     now = clock.now()
     lifetime = timedelta(minutes=settings.token_absolute_minutes)
     token = security.new_token()
@@ -70,13 +114,26 @@ async def sign_in(
     )
     await session.execute(
         delete(AccessToken).where(
-            AccessToken.staff_id == staff.id, AccessToken.expires_at < now - lifetime
+            col(AccessToken.staff_id) == staff.id, col(AccessToken.expires_at) < now - lifetime
         )
     )
-    actor = _actor_of_staff(staff, frozenset(), request_id)
+    # Whoever knows the password starts afresh; the count for the address stands.
+    await session.execute(
+        delete(SignInThrottle).where(col(SignInThrottle.key) == _user_key(staff.username))
+    )
+    actor = _actor_of_staff(staff.id, staff.display_name, staff.role, frozenset(), request_id)
     await record_action(session, actor, Action.SIGNED_IN, "staff", staff.id)
     await session.flush()
     return IssuedToken(token, now + lifetime, int(lifetime.total_seconds()))
+
+
+async def revoke_tokens(session: AsyncSession, staff_id: UUID) -> None:
+    """Revoke every live token of an account; call it with the account's row changed or locked."""
+    await session.execute(
+        update(AccessToken)
+        .where(col(AccessToken.staff_id) == staff_id, col(AccessToken.revoked_at).is_(None))
+        .values(revoked_at=clock.now())
+    )
 
 
 async def sign_out(session: AsyncSession, actor: Actor, token: str) -> None:
@@ -85,7 +142,8 @@ async def sign_out(session: AsyncSession, actor: Actor, token: str) -> None:
     await session.execute(
         update(AccessToken)
         .where(
-            AccessToken.token_hash == security.hash_secret(token), AccessToken.revoked_at.is_(None)
+            col(AccessToken.token_hash) == security.hash_secret(token),
+            col(AccessToken.revoked_at).is_(None),
         )
         .values(revoked_at=clock.now())
     )
@@ -103,31 +161,38 @@ async def actor_of_token(
     """
     now = clock.now()
     stores = (
-        select(func.coalesce(func.array_agg(StaffStore.store_id), []))
-        .where(StaffStore.staff_id == Staff.id)
+        select(func.coalesce(func.array_agg(col(StaffStore.store_id)), []))
+        .where(col(StaffStore.staff_id) == col(Staff.id))
         .scalar_subquery()
     )
     row = (
         await session.execute(
-            select(AccessToken.id, AccessToken.last_used_at, Staff, stores)
-            .join(Staff, Staff.id == AccessToken.staff_id)
+            select(
+                col(AccessToken.id),
+                col(AccessToken.last_used_at),
+                col(Staff.id),
+                col(Staff.display_name),
+                col(Staff.role),
+                stores,
+                _is_read_only(),
+            )
+            .join(Staff, col(Staff.id) == col(AccessToken.staff_id))
             .where(
-                AccessToken.token_hash == security.hash_secret(token),
-                AccessToken.revoked_at.is_(None),
-                AccessToken.expires_at > now,
-                AccessToken.last_used_at > now - timedelta(minutes=settings.token_idle_minutes),
-                Staff.disabled_at.is_(None),
+                col(AccessToken.token_hash) == security.hash_secret(_encodable(token)),
+                col(AccessToken.revoked_at).is_(None),
+                col(AccessToken.expires_at) > now,
+                col(AccessToken.last_used_at)
+                > now - timedelta(minutes=settings.token_idle_minutes),
+                col(Staff.disabled_at).is_(None),
             )
         )
     ).first()
     if row is None:
         raise _not_signed_in()
-    token_id, last_used_at, staff, store_ids = row
-    if now - last_used_at > TOUCH_EVERY:
-        await session.execute(
-            update(AccessToken).where(AccessToken.id == token_id).values(last_used_at=now)
-        )
-    return _actor_of_staff(staff, frozenset(store_ids), request_id)
+    token_id, last_used_at, staff_id, name, role, store_ids, is_read_only = row
+    if now - last_used_at > TOUCH_EVERY and not is_read_only:
+        await _touch(session, AccessToken, token_id, now)
+    return _actor_of_staff(staff_id, name, role, frozenset(store_ids), request_id)
 
 
 async def actor_of_api_key(session: AsyncSession, key: str, request_id: str | None) -> Actor:
@@ -136,36 +201,38 @@ async def actor_of_api_key(session: AsyncSession, key: str, request_id: str | No
     Raises:
         UnauthenticatedError: malformed, unknown, expired or revoked, or the client is disabled.
     """
-    if not security.is_well_formed_api_key(key):
+    if not security.is_well_formed_api_key(_encodable(key)):
         raise _not_signed_in()
     now = clock.now()
     row = (
         await session.execute(
-            select(ApiKey.id, ApiKey.last_used_at, ApiClient)
-            .join(ApiClient, ApiClient.id == ApiKey.client_id)
+            select(col(ApiKey.id), col(ApiKey.last_used_at), ApiClient, _is_read_only())
+            .join(ApiClient, col(ApiClient.id) == col(ApiKey.client_id))
             .where(
-                ApiKey.key_hash == security.hash_secret(key),
-                ApiKey.revoked_at.is_(None),
-                (ApiKey.expires_at.is_(None)) | (ApiKey.expires_at > now),
-                ApiClient.disabled_at.is_(None),
+                col(ApiKey.key_hash) == security.hash_secret(key),
+                col(ApiKey.revoked_at).is_(None),
+                (col(ApiKey.expires_at).is_(None)) | (col(ApiKey.expires_at) > now),
+                col(ApiClient.disabled_at).is_(None),
             )
         )
     ).first()
     if row is None:
         raise _not_signed_in()
-    key_id, last_used_at, client = row
-    if last_used_at is None or now - last_used_at > TOUCH_EVERY:
-        await session.execute(update(ApiKey).where(ApiKey.id == key_id).values(last_used_at=now))
+    key_id, last_used_at, client, is_read_only = row
+    if (last_used_at is None or now - last_used_at > TOUCH_EVERY) and not is_read_only:
+        await _touch(session, ApiKey, key_id, now)
     return Actor(
         kind=ActorKind.API_CLIENT,
         id=client.id,
         name=client.name,
-        permissions=frozenset(Permission(scope) for scope in client.scopes),
+        permissions=frozenset(scope for scope in Permission if scope in client.scopes),
         request_id=request_id,
     )
 
 
-async def count_attempt(database: Database, settings: Settings, username: str, address: str) -> None:
+async def count_attempt(
+    database: Database, settings: Settings, username: str, address: str
+) -> None:
     """Count an attempt to sign in, in a transaction of its own: a refusal must not undo it.
 
     Raises:
@@ -173,29 +240,31 @@ async def count_attempt(database: Database, settings: Settings, username: str, a
     """
     window = timedelta(seconds=settings.sign_in_window_seconds)
     limits = {
-        security.hash_secret(f"user:{username.strip().lower()}"): settings.sign_in_attempts,
+        _user_key(username): settings.sign_in_attempts,
         security.hash_secret(f"address:{address}"): settings.sign_in_attempts_per_address,
     }
     now = clock.now()
+    is_over = col(SignInThrottle.window_starts_at) <= now - window
+    # Sorted, so that two attempts never wait for each other's rows.
+    counting = insert(SignInThrottle).values(
+        [{"key": key, "window_starts_at": now, "attempts": 1} for key in sorted(limits)]
+    )
     async with database.transaction() as session:
-        starts_over = SignInThrottle.window_starts_at <= now - window
-        statement = insert(SignInThrottle).values(
-            [{"key": key, "window_starts_at": now, "attempts": 1} for key in sorted(limits)]
-        )
         counted = (
             await session.execute(
-                statement.on_conflict_do_update(
+                counting.on_conflict_do_update(
                     index_elements=["key"],
                     set_={
-                        "window_starts_at": func.coalesce(
-                            _case(starts_over, now), SignInThrottle.window_starts_at
+                        "window_starts_at": case(
+                            (is_over, counting.excluded.window_starts_at),
+                            else_=col(SignInThrottle.window_starts_at),
                         ),
-                        "attempts": func.coalesce(
-                            _case(starts_over, 1), SignInThrottle.attempts + 1
-                        ),
+                        "attempts": case((is_over, 1), else_=col(SignInThrottle.attempts) + 1),
                     },
                 ).returning(
-                    SignInThrottle.key, SignInThrottle.attempts, SignInThrottle.window_starts_at
+                    col(SignInThrottle.key),
+                    col(SignInThrottle.attempts),
+                    col(SignInThrottle.window_starts_at),
                 )
             )
         ).all()
@@ -210,21 +279,63 @@ async def count_attempt(database: Database, settings: Settings, username: str, a
         )
 
 
-def _case(condition: object, value: object) -> object:
-    from sqlalchemy import case
-
-    return case((condition, value), else_=None)  # type: ignore[arg-type]
+def _user_key(username: str) -> str:
+    return security.hash_secret(f"user:{username}")
 
 
-def _actor_of_staff(staff: Staff, store_ids: frozenset[UUID], request_id: str | None) -> Actor:
+def _as_stored(username: str) -> str:
+    """Return a user name as it is compared: lower case, without what PostgreSQL can't take."""
+    return _encodable(username).replace("\0", "\N{REPLACEMENT CHARACTER}").strip().lower()
+
+
+def _encodable(text: str) -> str:
+    """Return the text without lone surrogates, which forms can smuggle in by their charset."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _is_read_only() -> ColumnElement[bool]:
+    """Return whether this transaction may not write: reading goes on when the database does not."""
+    return func.current_setting("transaction_read_only") == "on"
+
+
+async def _touch(
+    session: AsyncSession,
+    table: type[AccessToken] | type[ApiKey],
+    credential_id: UUID,
+    now: datetime,
+) -> None:
+    """Note that a credential is in use, unless another request is just noting it.
+
+    Requests side by side with one credential must not wait for each other's transactions.
+    """
+    free = (
+        select(col(table.id))
+        .where(col(table.id) == credential_id)
+        .with_for_update(skip_locked=True, key_share=True)
+        .scalar_subquery()
+    )
+    await session.execute(update(table).where(col(table.id) == free).values(last_used_at=now))
+
+
+def _actor_of_staff(
+    staff_id: UUID, name: str, role: Role, store_ids: frozenset[UUID], request_id: str | None
+) -> Actor:
     return Actor(
         kind=ActorKind.STAFF,
-        id=staff.id,
-        name=staff.display_name,
-        permissions=ROLE_PERMISSIONS[staff.role],
-        role=staff.role,
-        store_ids=store_ids if staff.role in STORE_BOUND_ROLES else None,
+        id=staff_id,
+        name=name,
+        permissions=ROLE_PERMISSIONS[role],
+        role=role,
+        store_ids=store_ids if role in STORE_BOUND_ROLES else None,
         request_id=request_id,
+    )
+
+
+def _refused() -> UnauthenticatedError:
+    return UnauthenticatedError(
+        "The user name or the password is wrong, or the account is disabled.",
+        detail_zh="用户名或密码错误，或账号已停用。",
+        headers={"WWW-Authenticate": "Bearer"},
     )
 
 
