@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Run a command with HUIKE_TEST_DATABASE_URL naming a throw-away PostgreSQL 15.
+# Run a command with HUIKE_TEST_DATABASE_URL naming a throw-away PostgreSQL 15 (its superuser),
+# and HUIKE_TEST_ROLE_PASSWORD for the roles that the command makes.
 #
 #   tools/with_postgresql15.sh COMMAND [ARGUMENT ...]
 #
@@ -56,4 +57,5 @@ if [ -z "$started" ]; then
     exit 1
 fi
 
-HUIKE_TEST_DATABASE_URL="postgresql+asyncpg://postgres:$password@127.0.0.1:$port/postgres" "$@"
+HUIKE_TEST_ROLE_PASSWORD="$password" \
+    HUIKE_TEST_DATABASE_URL="postgresql+asyncpg://postgres:$password@127.0.0.1:$port/postgres" "$@"
