@@ -128,7 +128,7 @@ async def refresh(
 
 
 async def due(connection: "asyncpg.Connection[Any]", as_of: date, limit: int) -> list[UUID]:
-    """Lock these cards in the order of ids until the transaction ends.
+    """Return customers who have a purchase that left the window, longest ago first."""
     return [row["customer_id"] for row in await connection.fetch(_DUE, as_of, limit)]
 
 
