@@ -1,0 +1,484 @@
+"""The ``huike`` command.
+
+What a command needs is imported when it runs: the framework, the migrations and the demo chain
+take longer to load than most commands take to do their work.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    import socket
+
+    from app.core.config import Settings
+    from app.core.database import Database
+    from app.core.runtime import Addresses, StopSignals
+
+app = typer.Typer(
+    name="huike",
+    help="Huike (惠客): customer cards, purchases and tiers of a retail chain.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+DEMO_PASSWORD_VARIABLE = "HUIKE_DEMO_PASSWORD"  # noqa: S105 - the name of a variable
+ADMIN_PASSWORD_VARIABLE = "HUIKE_ADMIN_PASSWORD"  # noqa: S105
+
+Host = Annotated[str | None, typer.Option(help="Address to listen on; default HUIKE_HOST.")]
+Port = Annotated[
+    int | None, typer.Option(min=0, max=65535, help="Port to listen on; default HUIKE_PORT.")
+]
+
+
+def main() -> None:
+    """Run the command line; what can be said in a sentence ends with exit code 1."""
+    app()
+
+
+# --- Serving ----------------------------------------------------------------------------------
+
+
+@app.command()
+def serve(
+    host: Host = None,
+    port: Port = None,
+    with_worker: Annotated[
+        bool, typer.Option("--with-worker", help="Run a worker in the same process.")
+    ] = False,
+) -> None:
+    """Answer requests until SIGTERM or Ctrl-C."""
+    settings = _settings(host=host, port=port)
+
+    async def work(signals: "StopSignals") -> None:
+        from app.core.runtime import bound_socket, prepared_database
+
+        settings.check_safe_to_serve()
+        listener = bound_socket(settings.host, settings.port)
+        async with prepared_database(settings) as addresses:
+            await _serve(settings, addresses, listener, signals, with_worker=with_worker)
+
+    _run(settings, work)
+
+
+@app.command()
+def run(port: Port = None) -> None:
+    """Start everything on this machine: database, demo chain, service and worker."""
+    settings = _settings(host="127.0.0.1", port=port)
+    if "log_format" not in settings.model_fields_set:
+        settings = settings.model_copy(update={"log_format": "console"})
+
+    async def work(signals: "StopSignals") -> None:
+        from app.core import runtime
+
+        runtime.prepare_data_dir(settings.data_dir)
+        listener = runtime.bound_socket(settings.host, settings.port)
+        address = f"http://{settings.host}:{listener.getsockname()[1]}"
+        with runtime.only_run(settings.data_dir, address):
+            keyed = runtime.with_kept_secret_key(settings)
+            # Two things that take a second each, at once.
+            loading = asyncio.create_task(asyncio.to_thread(_load_service))
+            async with runtime.database_addresses(keyed) as addresses:
+                if await runtime.migrate_if_needed(addresses, keyed):
+                    print("The tables are ready.", flush=True)
+                await loading
+                text = await _prepare_demo(keyed, addresses, address)
+
+                async def announce() -> None:
+                    print(text, flush=True)
+
+                await _serve(
+                    keyed, addresses, listener, signals, with_worker=True, on_ready=announce
+                )
+        print("Huike has stopped.", flush=True)
+
+    _run(settings, work)
+
+
+@app.command()
+def worker() -> None:
+    """Run queued jobs and start the night, until SIGTERM or Ctrl-C."""
+    settings = _settings()
+
+    async def work(signals: "StopSignals") -> None:
+        from app.core.runtime import prepared_database
+        from app.jobs.worker import run_worker
+
+        async with prepared_database(settings) as addresses:
+            signals.defer()
+            await run_worker(addresses.service, settings, signals.stop)
+
+    _run(settings, work)
+
+
+async def _serve(
+    settings: "Settings",
+    addresses: "Addresses",
+    listener: "socket.socket",
+    signals: "StopSignals",
+    *,
+    with_worker: bool,
+    on_ready: Callable[[], Awaitable[None]] | None = None,
+) -> None:
+    from app.core.database import Database
+    from app.core.serving import serve as serve_app
+    from app.main import create_app
+
+    async def work_beside() -> None:
+        # Loaded beside the first requests, not before them.
+        run_worker = await asyncio.to_thread(_load_worker)
+        await run_worker(addresses.service, settings, signals.stop)
+
+    database = Database(addresses.service, settings)
+    try:
+        await serve_app(
+            create_app(settings, database),
+            settings,
+            listener,
+            signals,
+            beside=work_beside if with_worker else None,
+            on_ready=on_ready,
+        )
+    finally:
+        await database.close()
+
+
+def _load_worker() -> Callable[..., Awaitable[None]]:
+    from app.jobs.worker import run_worker
+
+    return run_worker
+
+
+def _load_service() -> None:
+    import app.core.serving
+    import app.demo.load
+    import app.main  # noqa: F401
+
+
+# --- The demo chain ---------------------------------------------------------------------------
+
+
+@app.command()
+def demo() -> None:
+    """Load the demo chain into the configured database, if that is empty."""
+    settings = _settings()
+
+    async def work(_signals: "StopSignals") -> None:
+        from app.core import runtime
+
+        runtime.prepare_data_dir(settings.data_dir)
+        async with runtime.prepared_database(settings) as addresses:
+            print(await _prepare_demo(settings, addresses, _base_url(settings)))
+
+    _run(settings, work)
+
+
+@app.command("demo-sale")
+def demo_sale(
+    send: Annotated[bool, typer.Option("--send", help="Send it and show the answer.")] = False,
+    url: Annotated[
+        str | None, typer.Option(help="The service; default: the one `huike run` started.")
+    ] = None,
+) -> None:
+    """Print a signed sale of the demo chain as a curl command, or send it."""
+    settings = _settings()
+
+    async def work(_signals: "StopSignals") -> None:
+        from app.core.runtime import running_address
+        from app.demo.load import showcase_sale
+        from app.demo.till import signed_request
+
+        base = (url or running_address(settings.data_dir) or _base_url(settings)).rstrip("/")
+        async with _database(settings) as database:
+            sale = await showcase_sale(database)
+        request = signed_request(base, sale.source_code, sale.secret, sale.event)
+        if not send:
+            print(request.curl())
+            return
+        await _send(request.url, request.headers, request.body)
+
+    _run(settings, work)
+
+
+async def _send(url: str, headers: Mapping[str, str], body: str) -> None:
+    import json
+
+    import httpx
+
+    from app.core.runtime import CannotStartError
+
+    try:
+        async with httpx.AsyncClient(trust_env=False, timeout=15) as client:
+            answer = await client.post(url, content=body.encode(), headers=dict(headers))
+    except httpx.HTTPError as error:
+        raise CannotStartError(f"{url} does not answer ({error}). Is Huike running?") from error
+    print(f"{answer.status_code} {answer.reason_phrase}")
+    try:
+        print(json.dumps(answer.json(), ensure_ascii=False, indent=2))
+    except ValueError:
+        print(answer.text)
+    if answer.is_error:
+        raise typer.Exit(1)
+
+
+async def _prepare_demo(settings: "Settings", addresses: "Addresses", base_url: str) -> str:
+    """Load the demo chain where it is missing, and return what to say about it."""
+    import secrets
+
+    from app.core import clock
+    from app.core.runtime import kept_secret
+    from app.demo.load import load_demo, showcase_sale
+
+    wanted = _from_environment(DEMO_PASSWORD_VARIABLE)
+    password = kept_secret(
+        settings.data_dir / "demo-password", lambda: wanted or secrets.token_urlsafe(12)
+    )
+    async with _opened(addresses, settings) as database:
+        await load_demo(database, settings, clock.today(settings.zone), password)
+        sale = await showcase_sale(database)
+    return _demo_text(base_url, password, sale, wanted is not None and wanted != password)
+
+
+def _demo_text(base_url: str, password: str, sale: Any, other_password_wanted: bool) -> str:
+    from app.demo.shops import STAFF
+    from app.demo.till import signed_request
+
+    request = signed_request(base_url, sale.source_code, sale.secret, sale.event)
+    names = [person.username for person in STAFF if not person.username[-1].isdigit()]
+    note = (
+        f"\n  ({DEMO_PASSWORD_VARIABLE} counts only when the chain is loaded.)"
+        if other_password_wanted
+        else ""
+    )
+    return f"""
+Huike is ready.
+
+  API documentation    {base_url}/docs   {base_url}/redoc
+  Tier distribution    {base_url}/v1/reports/tier-distribution
+  Health, figures      {base_url}/health/ready   {base_url}/metrics
+
+Demo sign-ins: {", ".join(names)}
+Password of them all: {password}{note}
+
+Sign in, and read how the customers are distributed over the tiers:
+
+TOKEN=$(curl -sS {base_url}/v1/auth/token -d username=manager \\
+  --data-urlencode password={password} \\
+  | python3 -c 'import json, sys; print(json.load(sys.stdin)["access_token"])')
+curl -sS {base_url}/v1/reports/tier-distribution -H "Authorization: Bearer $TOKEN"
+
+A signed sale at the till {sale.source_code}, which lifts {sale.customer_name} to the next tier.
+The signature holds for five minutes; `huike demo-sale` signs it anew, and
+`huike demo-sale --send` sends it and shows the answer:
+
+{request.curl()}
+
+Ctrl-C stops everything; the data stays.
+"""
+
+
+# --- Upkeep -----------------------------------------------------------------------------------
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the tables to what this version needs, as the owner role."""
+    settings = _settings()
+
+    async def work(_signals: "StopSignals") -> None:
+        from app.core.runtime import database_addresses, migrate_if_needed, revisions
+
+        async with database_addresses(settings) as addresses:
+            done = await migrate_if_needed(addresses, settings)
+        print(f"{'Migrated to' if done else 'Already at'} revision {revisions()[-1]}.")
+
+    _run(settings, work)
+
+
+@app.command()
+def nightly(
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="The day; default: the newest night due."),
+    ] = None,
+) -> None:
+    """Run the night for a day, now; running it again changes nothing."""
+    settings = _settings()
+
+    async def work(_signals: "StopSignals") -> None:
+        from app.core import clock
+        from app.core.runtime import prepared_database
+        from app.jobs.nightly import newest_due_night, run_night
+
+        day = as_of.date() if as_of else newest_due_night(clock.now(), settings.zone)
+        async with prepared_database(settings) as addresses:
+            reports = await run_night(addresses.service, settings, day)
+        print(f"Night of {day}:")
+        for report in reports:
+            counts = ", ".join(f"{name} {count}" for name, count in report.counts.items())
+            print(f"  {report.step:<14}{report.duration_ms:>8} ms   {counts}")
+
+    _run(settings, work)
+
+
+@app.command("rebuild-stats")
+def rebuild_stats(
+    check: Annotated[
+        bool, typer.Option("--check", help="Only compare; exit code 1 if anything differs.")
+    ] = False,
+) -> None:
+    """Aggregate the statistics of all customers anew from their receipts."""
+    settings = _settings()
+
+    async def work(_signals: "StopSignals") -> None:
+        from app.core import clock
+        from app.services import statistics
+
+        today = clock.today(settings.zone)
+        act = statistics.check if check else statistics.rebuild
+        async with _database(settings) as database, database.transaction() as session:
+            counts = await act(session, today)
+        print(", ".join(f"{name} {count}" for name, count in counts.items()))
+        if check and counts["different"]:
+            raise typer.Exit(1)
+
+    _run(settings, work)
+
+
+@app.command("create-admin")
+def create_admin(
+    username: str,
+    display_name: Annotated[str | None, typer.Option(help="Default: the user name.")] = None,
+    generate: Annotated[
+        bool, typer.Option("--generate", help="Make a password and print it.")
+    ] = False,
+) -> None:
+    """Create an administrator; the password comes from HUIKE_ADMIN_PASSWORD or is asked for."""
+    import secrets
+
+    settings = _settings()
+    if generate:
+        password = secrets.token_urlsafe(18)
+    else:
+        password = os.environ.get(ADMIN_PASSWORD_VARIABLE) or typer.prompt(
+            "Password", hide_input=True, confirmation_prompt=True
+        )
+
+    async def work(_signals: "StopSignals") -> None:
+        from app.services import staff
+
+        async with _database(settings) as database, database.transaction() as session:
+            await staff.create_admin(session, username, password, display_name or username)
+        print(f"Created administrator {username}.")
+        if generate:
+            print(f"Password: {password}")
+
+    _run(settings, work)
+
+
+@app.command()
+def openapi(
+    output: Annotated[Path | None, typer.Option(help="Write to this file instead.")] = None,
+) -> None:
+    """Print the OpenAPI document, the same on every machine."""
+    import json
+
+    from app.core.config import Settings
+    from app.core.database import Database
+    from app.main import create_app
+
+    # The defaults, whatever the environment says; nothing connects.
+    settings = Settings.model_construct()
+    document = create_app(settings, Database("postgresql+asyncpg://", settings)).openapi()
+    text = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+    if output is None:
+        sys.stdout.write(text)
+    else:
+        output.write_text(text, encoding="utf-8")
+
+
+# --- What the commands share ------------------------------------------------------------------
+
+
+def _settings(*, host: str | None = None, port: int | None = None) -> "Settings":
+    """Read the settings; what the command line says wins."""
+    from pydantic import ValidationError
+
+    from app.core.config import Settings
+
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        for problem in error.errors(include_input=False, include_url=False):
+            name = "_".join(str(part) for part in problem["loc"]).upper()
+            print(f"huike: HUIKE_{name}: {problem['msg']}", file=sys.stderr)
+        raise typer.Exit(1) from None
+    given = {"host": host, "port": port}
+    return settings.model_copy(
+        update={name: value for name, value in given.items() if value is not None}
+    )
+
+
+def _run(settings: "Settings", work: Callable[["StopSignals"], Awaitable[None]]) -> None:
+    """Run a command's work on uvloop; end with a sentence and exit code 1 where one will do."""
+    import uvloop
+
+    from app.core.config import UnsafeSettingsError
+    from app.core.embedded_postgres import EmbeddedPostgresError
+    from app.core.errors import HuikeError
+    from app.core.logging import configure_logging
+    from app.core.runtime import CannotStartError, until_signalled
+
+    configure_logging(settings.log_format, settings.log_level)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(until_signalled(work))
+    except (
+        CannotStartError, EmbeddedPostgresError, HuikeError, OSError, UnsafeSettingsError
+    ) as error:  # fmt: skip
+        print(f"huike: {error}", file=sys.stderr)
+        raise typer.Exit(1) from error
+
+
+@asynccontextmanager
+async def _database(settings: "Settings") -> AsyncIterator["Database"]:
+    """Open the configured database, its tables being what the code expects."""
+    from app.core.runtime import prepared_database
+
+    async with prepared_database(settings) as addresses, _opened(addresses, settings) as database:
+        yield database
+
+
+@asynccontextmanager
+async def _opened(addresses: "Addresses", settings: "Settings") -> AsyncIterator["Database"]:
+    """Open the database for work that may take minutes."""
+    from app.core.database import Database
+
+    database = Database(addresses.service, settings, statement_timeout_seconds=15 * 60)
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+def _from_environment(name: str) -> str | None:
+    """Read a variable that is no setting of the service, from the places where settings are."""
+    from dotenv import dotenv_values
+
+    return os.environ.get(name) or dotenv_values(".env").get(name) or None
+
+
+def _base_url(settings: "Settings") -> str:
+    return f"http://{settings.host}:{settings.port}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+"""The jobs that can be queued, by the names they are queued under."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final, TypeAlias
+
+from app.core.config import Settings
+from app.core.database import Database
+from app.jobs.nightly import run_night
+
+
+@dataclass(frozen=True, slots=True)
+class JobContext:
+    """What a job is given: the worker's own database, and where it is for a job that opens one."""
+
+    database: Database
+    database_url: str
+    settings: Settings
+
+
+Job: TypeAlias = Callable[[JobContext, Mapping[str, Any]], Awaitable[None]]
+
+NIGHT: Final = "night"
+
+
+async def _night(context: JobContext, payload: Mapping[str, Any]) -> None:
+    as_of = date.fromisoformat(payload["as_of"])
+    await run_night(context.database_url, context.settings, as_of)
+
+
+JOBS: Final[Mapping[str, Job]] = {
+    NIGHT: _night,
+}
+"""A job may run twice, late, and beside another of its kind: it reconciles."""
