@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from email_validator import EmailNotValidError, validate_email
 
@@ -15,6 +15,14 @@ MAXIMUM_VALUE_LENGTH: Final = 254
 MAXIMUM_WORD_LENGTH: Final = 128
 
 _SYSTEM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+class IdentityError(ValueError):
+    """No such identity can be; ``part`` is the field that is wrong."""
+
+    def __init__(self, message: str, part: Literal["system", "value"] = "value") -> None:
+        super().__init__(message)
+        self.part: Literal["system", "value"] = part
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -34,12 +42,13 @@ def normalise(kind: IdentityKind, system: str | None, value: str, region: str) -
     was normalised stays as it is when normalised again.
 
     Raises:
-        ValueError: no such identity can be; the message can be shown and never repeats the value.
+        IdentityError: no such identity can be; the message can be shown, and never repeats the
+            value.
     """
     if len(value) > MAXIMUM_VALUE_LENGTH:
-        raise ValueError(f"longer than {MAXIMUM_VALUE_LENGTH} characters")
+        raise IdentityError(f"longer than {MAXIMUM_VALUE_LENGTH} characters")
     if kind is IdentityKind.PHONE:
-        normalised = normalise_phone(value, region)
+        normalised = _phone(value, region)
     elif kind is IdentityKind.EMAIL:
         normalised = _email(value)
     else:
@@ -50,13 +59,21 @@ def normalise(kind: IdentityKind, system: str | None, value: str, region: str) -
 def _system(kind: IdentityKind, system: str | None) -> str:
     if kind is not IdentityKind.EXTERNAL:
         if system:
-            raise ValueError("only an external identity names its system")
+            raise IdentityError("only an external identity names its system", "system")
         return ""
     if not system or not _SYSTEM.fullmatch(system):
-        raise ValueError(
-            "an external identity names its system: 1 to 64 letters, digits, '_', '.', '-'"
+        raise IdentityError(
+            "an external identity names its system: 1 to 64 letters, digits, '_', '.', '-'",
+            "system",
         )
     return system
+
+
+def _phone(written: str, region: str) -> str:
+    try:
+        return normalise_phone(written, region)
+    except ValueError as error:
+        raise IdentityError(str(error)) from error
 
 
 def _email(written: str) -> str:
@@ -64,14 +81,14 @@ def _email(written: str) -> str:
         # Whether a domain takes mail today says nothing about tomorrow, and asks the network.
         found = validate_email(fold_width(written).strip(), check_deliverability=False)
     except EmailNotValidError as error:
-        raise ValueError("not a valid e-mail address") from error
+        raise IdentityError("not a valid e-mail address") from error
     return found.normalized
 
 
 def _word(written: str) -> str:
     text = fold_width(written).strip()
     if len(text) > MAXIMUM_WORD_LENGTH:
-        raise ValueError(f"longer than {MAXIMUM_WORD_LENGTH} characters")
+        raise IdentityError(f"longer than {MAXIMUM_WORD_LENGTH} characters")
     if not is_one_word(text):
-        raise ValueError("empty, or with spaces or invisible characters in it")
+        raise IdentityError("empty, or with spaces or invisible characters in it")
     return text

@@ -1,0 +1,312 @@
+"""Cards as they are read, and the statements that keep identities unique over the chain.
+
+Identities are resolved first and the card is read second: two statements, never a join, since
+the two need not lie on the same machine.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Text,
+    Uuid,
+    and_,
+    func,
+    literal,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.types import TypeEngine
+from sqlmodel import col
+
+from app.models import Customer, CustomerChange, CustomerIdentity, Identity, TierAssignment
+from app.models.columns import INSTANT
+from app.schemas.common import LabelledCode
+from app.schemas.customers import (
+    Birthday,
+    Card,
+    CardChange,
+    CardIdentity,
+    CustomerSort,
+    StatusFilter,
+)
+from app.vocabulary import CustomerKind, IdentityKind, TierLevel
+
+IdentityTriple = tuple[IdentityKind, str, str]
+"""Kind, system and normalised value."""
+Position = Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CardFilters:
+    """What a list of cards is narrowed to; None leaves a part open. Days are both included."""
+
+    status: StatusFilter = "active"
+    kind: CustomerKind | None = None
+    home_store_id: UUID | None = None
+    owner_staff_id: UUID | None = None
+    tier: TierLevel | None = None
+    registered_from: date | None = None
+    registered_to: date | None = None
+
+    def listing(self, sort: CustomerSort) -> Mapping[str, Any]:
+        """Return what a cursor is good for: this list, so filtered, so sorted."""
+        return {"list": "customers", "sort": sort, **asdict(self)}
+
+
+_SORT_COLUMNS: Final[Mapping[str, tuple[Any, TypeEngine[Any]]]] = {
+    "created_at": (col(Customer.created_at), INSTANT),
+    "updated_at": (col(Customer.updated_at), INSTANT),
+    "name": (col(Customer.name), Text()),
+}
+
+
+async def find_card(session: AsyncSession, customer_id: UUID) -> Card | None:
+    """Return a card with its current tier and its identities, in two statements."""
+    rows = (await session.execute(_cards().where(col(Customer.id) == customer_id))).all()
+    cards = await _with_identities(session, rows)
+    return cards[0] if cards else None
+
+
+async def list_cards(
+    session: AsyncSession,
+    filters: CardFilters,
+    sort: CustomerSort,
+    after: Position | None,
+    limit: int,
+) -> list[Card]:
+    """Return the cards that follow ``after`` (sort value, id), in two statements.
+
+    Cards with equal sort values follow in the order of their ids.
+    """
+    (column, column_type), descending = _SORT_COLUMNS[sort.removeprefix("-")], sort.startswith("-")
+    card_id = col(Customer.id)
+    statement = _cards().where(*_conditions(filters)).limit(limit)
+    if descending:
+        statement = statement.order_by(column.desc(), card_id.desc())
+    else:
+        statement = statement.order_by(column, card_id)
+    if after is not None:
+        place = tuple_(
+            literal(_sort_value(sort, after[0]), column_type), literal(UUID(after[1]), Uuid())
+        )
+        here = tuple_(column, card_id)
+        statement = statement.where(here < place if descending else here > place)
+    return await _with_identities(session, (await session.execute(statement)).all())
+
+
+def position_of(card: Card, sort: CustomerSort) -> Position:
+    """Return the place of a card in a list that is so sorted, for a cursor."""
+    value = getattr(card, sort.removeprefix("-"))
+    return [value.isoformat() if isinstance(value, datetime) else value, str(card.id)]
+
+
+def _sort_value(sort: CustomerSort, value: Any) -> Any:
+    return value if sort.removeprefix("-") == "name" else datetime.fromisoformat(value)
+
+
+def _cards() -> Select[Customer, TierLevel]:
+    return (
+        select(Customer, col(TierAssignment.level))
+        .outerjoin(
+            TierAssignment,
+            and_(
+                col(TierAssignment.customer_id) == col(Customer.id),
+                col(TierAssignment.valid_to).is_(None),
+            ),
+        )
+        .execution_options(populate_existing=True)
+    )
+
+
+def _conditions(filters: CardFilters) -> list[ColumnElement[bool]]:
+    wanted: list[tuple[Any, object]] = [
+        (Customer.kind, filters.kind),
+        (Customer.home_store_id, filters.home_store_id),
+        (Customer.owner_staff_id, filters.owner_staff_id),
+        (TierAssignment.level, filters.tier),
+        (Customer.status, None if filters.status == "any" else filters.status),
+    ]
+    conditions: list[ColumnElement[bool]] = [
+        column == value for column, value in wanted if value is not None
+    ]
+    if filters.registered_from is not None:
+        conditions.append(col(Customer.registered_on) >= filters.registered_from)
+    if filters.registered_to is not None:
+        conditions.append(col(Customer.registered_on) <= filters.registered_to)
+    return conditions
+
+
+async def _with_identities(session: AsyncSession, rows: Sequence[Any]) -> list[Card]:
+    if not rows:
+        return []
+    found = await session.scalars(
+        select(CustomerIdentity)
+        .where(col(CustomerIdentity.customer_id).in_([customer.id for customer, _ in rows]))
+        .order_by(col(CustomerIdentity.customer_id), col(CustomerIdentity.id))
+        .execution_options(populate_existing=True)
+    )
+    identities: dict[UUID, list[CardIdentity]] = {}
+    for row in found:
+        identities.setdefault(row.customer_id, []).append(card_identity(row))
+    return [_card(customer, level, identities.get(customer.id, [])) for customer, level in rows]
+
+
+def card_identity(row: CustomerIdentity) -> CardIdentity:
+    """Return a stored identity as it stands on the card."""
+    return CardIdentity(
+        id=row.id,
+        kind=row.kind,
+        system=row.system or None,
+        value=row.value,
+        label=row.label,
+        is_primary=row.is_primary,
+    )
+
+
+def birthday_of(customer: Customer) -> Birthday | None:
+    """Return a card's birthday from its columns."""
+    if (
+        customer.birthday_calendar is None
+        or customer.birth_month is None
+        or customer.birth_day is None
+    ):
+        return None
+    return Birthday(
+        calendar=customer.birthday_calendar,
+        year=customer.birth_year,
+        month=customer.birth_month,
+        day=customer.birth_day,
+        is_leap_month=customer.birth_month_is_leap,
+    )
+
+
+def _card(customer: Customer, level: TierLevel | None, identities: list[CardIdentity]) -> Card:
+    return Card(
+        id=customer.id,
+        kind=customer.kind,
+        status=customer.status,
+        name=customer.name,
+        tier=None if level is None else LabelledCode.of(level),
+        gender=customer.gender,
+        birthday=birthday_of(customer),
+        marital_status=customer.marital_status,
+        occupation=customer.occupation,
+        employer=customer.employer,
+        job_title=customer.job_title,
+        industry=customer.industry,
+        size_band=customer.size_band,
+        region=customer.region,
+        address=customer.address,
+        origin=customer.origin,
+        home_store_id=customer.home_store_id,
+        owner_staff_id=customer.owner_staff_id,
+        note=customer.note,
+        registered_on=customer.registered_on,
+        identities=identities,
+        archived_at=customer.archived_at,
+        version=customer.version,
+        created_at=customer.created_at,
+        updated_at=customer.updated_at,
+    )
+
+
+async def list_changes(
+    session: AsyncSession, customer_id: UUID, before_version: int | None, limit: int
+) -> list[CardChange]:
+    """Return the changes of a card, newest first, from below a version on."""
+    statement = (
+        select(CustomerChange)
+        .where(col(CustomerChange.customer_id) == customer_id)
+        .order_by(col(CustomerChange.version).desc())
+        .limit(limit)
+    )
+    if before_version is not None:
+        statement = statement.where(col(CustomerChange.version) < before_version)
+    return [CardChange.model_validate(_plain(row)) for row in await session.scalars(statement)]
+
+
+def _plain(change: CustomerChange) -> dict[str, Any]:
+    return {field: getattr(change, field) for field in CardChange.model_fields}
+
+
+async def changed_fields_since(session: AsyncSession, customer_id: UUID, version: int) -> list[str]:
+    """Return the names of the fields that changed after a version, sorted."""
+    names = await session.scalars(
+        select(func.jsonb_object_keys(CustomerChange.changes))
+        .where(
+            col(CustomerChange.customer_id) == customer_id,
+            col(CustomerChange.version) > version,
+        )
+        .distinct()
+    )
+    return sorted(names)
+
+
+async def claim_identities(
+    session: AsyncSession, customer_id: UUID, wanted: Sequence[IdentityTriple], at: datetime
+) -> set[IdentityTriple]:
+    """Make free and awaited identities the card's; return those that are now its own.
+
+    What is not returned belongs to a card already. Rows are locked in their own order, so that
+    two cards that claim the same values wait for each other rather than for ever.
+    """
+    statement = insert(Identity).values(
+        [
+            {
+                "kind": kind,
+                "system": system,
+                "value": value,
+                "customer_id": customer_id,
+                "created_at": at,
+            }
+            for kind, system, value in sorted(wanted)
+        ]
+    )
+    claimed = await session.execute(
+        statement.on_conflict_do_update(
+            index_elements=["kind", "system", "value"],
+            set_={"customer_id": statement.excluded.customer_id},
+            where=col(Identity.customer_id).is_(None),
+        ).returning(col(Identity.kind), col(Identity.system), col(Identity.value))
+    )
+    return {(kind, system, value) for kind, system, value in claimed}
+
+
+async def holders_of(
+    session: AsyncSession, wanted: Sequence[IdentityTriple]
+) -> dict[IdentityTriple, UUID]:
+    """Return which card each identity belongs to; those of no card are left out."""
+    rows = await session.execute(
+        select(Identity).where(
+            tuple_(col(Identity.kind), col(Identity.system), col(Identity.value)).in_(list(wanted)),
+            col(Identity.customer_id).is_not(None),
+        )
+    )
+    return {
+        (row.kind, row.system, row.value): row.customer_id
+        for row in rows.scalars()
+        if row.customer_id is not None
+    }
+
+
+async def replace_version(
+    session: AsyncSession, customer_id: UUID, seen: int, values: Mapping[str, Any]
+) -> bool:
+    """Write a card's next version over the one that was seen; tell whether it still stood."""
+    written = await session.scalar(
+        update(Customer)
+        .where(col(Customer.id) == customer_id, col(Customer.version) == seen)
+        .values(version=seen + 1, **values)
+        .returning(col(Customer.version))
+        .execution_options(synchronize_session=False)
+    )
+    return written is not None

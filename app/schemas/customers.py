@@ -1,0 +1,258 @@
+"""Bodies of customer cards."""
+
+import re
+from datetime import date, datetime
+from typing import Annotated, Any, Final, Literal, Self
+from uuid import UUID
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    StrictBool,
+    StrictInt,
+    StringConstraints,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from app.locale.birthdays import lunar_day_exists, solar_day_exists
+from app.locale.names import tidy_name
+from app.schemas.common import Input, LabelledCode, Output
+from app.vocabulary import (
+    ActorKind,
+    BirthdayCalendar,
+    CleanText,
+    CodeText,
+    CustomerKind,
+    CustomerOrigin,
+    CustomerStatus,
+    Gender,
+    IdentityKind,
+    LongText,
+    MaritalStatus,
+    ShortText,
+    SizeBand,
+)
+
+MAXIMUM_NAME_LENGTH: Final = 100
+MAXIMUM_IDENTITIES: Final = 50
+"""Of one card; what a card consists of is always read whole."""
+EARLIEST_YEAR: Final = 1850
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def _only_iso_days(value: object) -> object:
+    # Pydantic would also take seconds since 1970 and instants at midnight for a day.
+    if isinstance(value, str) and not _DAY.fullmatch(value):
+        raise PydanticCustomError("day", "Input should be a day: YYYY-MM-DD")
+    if not isinstance(value, str | date):
+        raise PydanticCustomError("day", "Input should be a day: YYYY-MM-DD")
+    return value
+
+
+def _tidy(name: str) -> str:
+    tidy = tidy_name(name)
+    if not 1 <= len(tidy) <= MAXIMUM_NAME_LENGTH:
+        raise PydanticCustomError(
+            "name", f"Input should have 1 to {MAXIMUM_NAME_LENGTH} visible characters"
+        )
+    return tidy
+
+
+Day = Annotated[
+    date,
+    BeforeValidator(_only_iso_days),
+    Field(ge=date(EARLIEST_YEAR, 1, 1), le=date(9999, 12, 31)),
+]
+Name = Annotated[
+    ShortText,
+    AfterValidator(_tidy),
+    Field(description="Full-width letters and digits become ordinary ones.", examples=["王小明"]),
+]
+
+
+class BirthdayInput(Input):
+    """A day of a year, solar or lunar; the year only when it is known."""
+
+    calendar: BirthdayCalendar = Field(examples=["lunar"])
+    year: Annotated[StrictInt, Field(ge=EARLIEST_YEAR, le=9990)] | None = Field(
+        default=None, description="Of the birthday's own calendar.", examples=[1990]
+    )
+    month: Annotated[StrictInt, Field(ge=1, le=12)] = Field(examples=[8])
+    day: Annotated[StrictInt, Field(ge=1, le=31)] = Field(examples=[15])
+    is_leap_month: StrictBool = Field(
+        default=False, description="Whether it is the lunar leap month of that number."
+    )
+
+    @model_validator(mode="after")
+    def _can_be(self) -> Self:
+        if self.calendar is BirthdayCalendar.LUNAR:
+            exists = lunar_day_exists(self.day)
+        elif self.is_leap_month:
+            raise PydanticCustomError("leap_month", "Only lunar years have leap months")
+        else:
+            exists = solar_day_exists(self.year, self.month, self.day)
+        if not exists:
+            raise PydanticCustomError("no_such_day", "This month has no such day")
+        return self
+
+
+class Birthday(Output):
+    """A day of a year, solar or lunar."""
+
+    calendar: BirthdayCalendar
+    year: int | None = Field(description="Null where it is not known.")
+    month: int
+    day: int
+    is_leap_month: bool
+
+
+IdentityValue = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=254),
+    CleanText,
+    Field(
+        description="As people write it; kept in one form (phones in E.164).",
+        examples=["13800138000"],
+    ),
+]
+IdentitySystem = Annotated[
+    CodeText, Field(description="The other system's code; for `external` only.", examples=["erp"])
+]
+
+
+class IdentityReference(Input):
+    """What finds a card: one value of one kind."""
+
+    kind: IdentityKind = Field(examples=["phone"])
+    system: IdentitySystem | None = None
+    value: IdentityValue
+
+
+class IdentityInput(IdentityReference):
+    """An identity to be kept on a card."""
+
+    label: ShortText | None = Field(default=None, examples=["mobile"])
+    is_primary: StrictBool = Field(
+        default=False, description="The one to use of its kind; a card has one of each at most."
+    )
+
+
+class CardIdentity(Output):
+    """An identity of a card, in the form in which it is kept."""
+
+    id: UUID
+    kind: IdentityKind
+    system: str | None
+    value: str = Field(examples=["+8613800138000"])
+    label: str | None
+    is_primary: bool
+
+
+_FOR_INDIVIDUALS = "For individuals only."
+_FOR_ORGANIZATIONS = "For organizations only."
+
+
+class CustomerCreate(Input):
+    """A new card."""
+
+    kind: CustomerKind = Field(examples=["individual"])
+    name: Name
+    gender: Gender | None = Field(default=None, description=_FOR_INDIVIDUALS)
+    birthday: BirthdayInput | None = Field(default=None, description=_FOR_INDIVIDUALS)
+    marital_status: MaritalStatus | None = Field(default=None, description=_FOR_INDIVIDUALS)
+    occupation: ShortText | None = Field(
+        default=None, description=_FOR_INDIVIDUALS, examples=["teacher"]
+    )
+    employer: ShortText | None = Field(default=None, description=_FOR_INDIVIDUALS)
+    job_title: ShortText | None = Field(default=None, description=_FOR_INDIVIDUALS)
+    industry: ShortText | None = Field(default=None, description=_FOR_ORGANIZATIONS)
+    size_band: SizeBand | None = Field(default=None, description=_FOR_ORGANIZATIONS)
+    region: ShortText | None = Field(default=None, examples=["上海市徐汇区"])
+    address: LongText | None = None
+    origin: CustomerOrigin = Field(default=CustomerOrigin.STORE)
+    home_store_id: UUID | None = None
+    owner_staff_id: UUID | None = Field(
+        default=None, description="The member of staff who looks after the customer."
+    )
+    note: LongText | None = None
+    registered_on: Day | None = Field(
+        default=None, description="Today when left out.", examples=["2026-11-21"]
+    )
+    identities: Annotated[list[IdentityInput], Field(max_length=MAXIMUM_IDENTITIES)] = Field(
+        default_factory=list
+    )
+
+
+class CustomerUpdate(Input):
+    """A change of a card: what is left out stays, null empties.
+
+    Defaults are never read: what was sent is told by ``model_fields_set``. Those of fields that
+    cannot be emptied are factories, which the API document does not show.
+    """
+
+    name: Name = Field(default_factory=str)
+    gender: Gender | None = None
+    birthday: BirthdayInput | None = None
+    marital_status: MaritalStatus | None = None
+    occupation: ShortText | None = None
+    employer: ShortText | None = None
+    job_title: ShortText | None = None
+    industry: ShortText | None = None
+    size_band: SizeBand | None = None
+    region: ShortText | None = None
+    address: LongText | None = None
+    origin: CustomerOrigin = Field(default_factory=lambda: CustomerOrigin.OTHER)
+    home_store_id: UUID | None = None
+    owner_staff_id: UUID | None = None
+    note: LongText | None = Field(default=None, examples=["Prefers to be called in the evening."])
+    registered_on: Day = Field(default_factory=lambda: date.min)
+
+
+class Card(Output):
+    """A customer card as it is now."""
+
+    id: UUID
+    kind: CustomerKind
+    status: CustomerStatus
+    name: str = Field(examples=["王小明"])
+    tier: LabelledCode | None = Field(description="The current tier.")
+    gender: Gender | None
+    birthday: Birthday | None
+    marital_status: MaritalStatus | None
+    occupation: str | None
+    employer: str | None
+    job_title: str | None
+    industry: str | None
+    size_band: SizeBand | None
+    region: str | None
+    address: str | None
+    origin: CustomerOrigin
+    home_store_id: UUID | None
+    owner_staff_id: UUID | None
+    note: str | None
+    registered_on: date
+    identities: list[CardIdentity]
+    archived_at: datetime | None
+    version: int = Field(description="The same as in the `ETag`.")
+    created_at: datetime
+    updated_at: datetime
+
+
+class CardChange(Output):
+    """One change of a card."""
+
+    version: int = Field(description="The version that the change made.")
+    changed_at: datetime
+    actor_kind: ActorKind
+    actor_id: UUID | None = Field(description="Null for the service itself.")
+    changes: dict[str, Annotated[list[Any], Field(min_length=2, max_length=2)]] = Field(
+        description="For each field what it was and what it became.",
+        examples=[{"name": ["王小明", "王晓明"]}],
+    )
+
+
+CustomerSort = Literal["-created_at", "created_at", "-updated_at", "updated_at", "-name", "name"]
+"""Sort keys of the list; ``-`` is descending. Each has an index with the id behind it."""
+StatusFilter = Literal["active", "archived", "any"]

@@ -1,0 +1,146 @@
+"""How a card changes: one version after the other, each with its history, told to who must know."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from app.core import clock
+from app.core.errors import (
+    ConflictError,
+    ForbiddenError,
+    NotFoundError,
+    PreconditionFailedError,
+)
+from app.core.ids import new_id
+from app.models import Customer, CustomerChange
+from app.queries import customers as queries
+from app.rules.access import Actor
+from app.services.trail import announce, record_action
+from app.vocabulary import Action, CustomerStatus, DomainEvent
+
+Changes = Mapping[str, tuple[Any, Any]]
+"""For each field what it was and what it becomes, as JSON values."""
+
+
+async def get_for_change(
+    session: AsyncSession, actor: Actor, customer_id: UUID, seen: int
+) -> Customer:
+    """Return the card that the actor has seen in version ``seen`` and may change.
+
+    Raises:
+        NotFoundError: no such card.
+        ForbiddenError: its home store is not among the actor's.
+        PreconditionFailedError: it is in another version, with the fields that differ.
+    """
+    customer = await session.scalar(
+        select(Customer)
+        .where(col(Customer.id) == customer_id)
+        .execution_options(populate_existing=True)
+    )
+    if customer is None:
+        raise card_not_found()
+    check_store(actor, customer.home_store_id)
+    if customer.version != seen:
+        raise await _stale(session, customer_id, seen)
+    return customer
+
+
+def check_store(actor: Actor, home_store_id: UUID | None) -> None:
+    """Let pass who may change cards of this home store.
+
+    Raises:
+        ForbiddenError: the actor is bound to other stores.
+    """
+    if not actor.reaches_store(home_store_id):
+        raise ForbiddenError(
+            "You may change cards of your own stores, and cards without a home store.",
+            detail_zh="您只能修改所属门店的客户卡，以及没有归属门店的客户卡。",
+        )
+
+
+def check_active(customer: Customer) -> None:
+    """Let pass cards that are in use.
+
+    Raises:
+        ConflictError: the card is archived (409 ``invalid-transition``).
+    """
+    if customer.status is not CustomerStatus.ACTIVE:
+        raise ConflictError(
+            "The card is archived; restore it first.",
+            code="invalid-transition",
+            detail_zh="该客户卡已归档，请先恢复。",
+        )
+
+
+def card_not_found() -> NotFoundError:
+    """Return the error for a card that is not there."""
+    return NotFoundError("There is no such card.", detail_zh="没有这张客户卡。")
+
+
+async def write_change(
+    session: AsyncSession,
+    actor: Actor,
+    customer: Customer,
+    values: Mapping[str, Any],
+    changes: Changes,
+    *,
+    action: Action = Action.CHANGED,
+    event: DomainEvent = DomainEvent.CUSTOMER_UPDATED,
+) -> None:
+    """Write the next version over the one that ``customer`` was read in, with its history.
+
+    The version is compared by the statement that writes: of several changes of one version one
+    is written.
+
+    Raises:
+        PreconditionFailedError: another change was faster.
+    """
+    now = clock.now()
+    seen = customer.version
+    if not await queries.replace_version(session, customer.id, seen, {**values, "updated_at": now}):
+        raise await _stale(session, customer.id, seen)
+    await write_history(session, actor, customer.id, seen + 1, changes, action=action, event=event)
+
+
+async def write_history(
+    session: AsyncSession,
+    actor: Actor,
+    customer_id: UUID,
+    version: int,
+    changes: Changes,
+    *,
+    action: Action,
+    event: DomainEvent,
+) -> None:
+    """Write what made a version into history, audit trail (names only) and outbox (names only)."""
+    await session.execute(
+        insert(CustomerChange).values(
+            customer_id=customer_id,
+            id=new_id(),
+            version=version,
+            changed_at=clock.now(),
+            actor_kind=actor.kind,
+            actor_id=actor.id,
+            changes={field: list(pair) for field, pair in changes.items()},
+        )
+    )
+    await record_action(session, actor, action, "customer", customer_id, changes)
+    await announce(
+        session,
+        event,
+        customer_id,
+        customer_id=customer_id,
+        payload={"version": version, "fields": sorted(changes)},
+    )
+
+
+async def _stale(session: AsyncSession, customer_id: UUID, seen: int) -> PreconditionFailedError:
+    return PreconditionFailedError(
+        "The card has changed since the version you have seen.",
+        detail_zh="该客户卡在您读取之后已被修改。",
+        members={"changed_fields": await queries.changed_fields_since(session, customer_id, seen)},
+    )

@@ -1,0 +1,313 @@
+"""Customer cards: created, read, changed, archived, restored."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from app.core import clock
+from app.core.config import Settings
+from app.core.errors import ConflictError, FieldError, InvalidInputError
+from app.core.ids import new_id
+from app.locale.birthdays import earliest_solar_day
+from app.models import Customer, Staff, Store
+from app.queries import customers as queries
+from app.queries.customers import CardFilters, Position
+from app.rules.access import Actor
+from app.schemas.customers import (
+    BirthdayInput,
+    Card,
+    CardChange,
+    CustomerCreate,
+    CustomerSort,
+    CustomerUpdate,
+)
+from app.services import customer_identities, tiers
+from app.services.customer_changes import (
+    Changes,
+    card_not_found,
+    check_active,
+    check_store,
+    get_for_change,
+    write_change,
+    write_history,
+)
+from app.vocabulary import (
+    Action,
+    BirthdayCalendar,
+    Code,
+    CustomerKind,
+    CustomerStatus,
+    DomainEvent,
+)
+
+FOREIGN_FIELDS: Final[Mapping[CustomerKind, frozenset[str]]] = {
+    CustomerKind.INDIVIDUAL: frozenset({"industry", "size_band"}),
+    CustomerKind.ORGANIZATION: frozenset(
+        {"gender", "birthday", "marital_status", "occupation", "employer", "job_title"}
+    ),
+}
+"""What a card of the kind cannot say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A page of a list, and the place of its last item if more follows."""
+
+    cards: Sequence[Card]
+    next_position: Position | None
+
+
+async def create_customer(
+    session: AsyncSession, actor: Actor, settings: Settings, given: CustomerCreate
+) -> Card:
+    """Write a card with its identities, its first tier, and what waited for it.
+
+    Raises:
+        ForbiddenError: its home store is not among the actor's.
+        InvalidInputError: values that contradict each other, lie in the future, or name nothing.
+        ConflictError: a card has one of its identities (409 ``identity-taken``).
+    """
+    check_store(actor, given.home_store_id)
+    customer_id, now = new_id(), clock.now()
+    values = {field: getattr(given, field) for field in CustomerCreate.model_fields}
+    values["registered_on"] = given.registered_on or clock.today(settings.zone)
+    del values["identities"], values["kind"]
+    found = await _problems_of(session, settings, given.kind, values)
+    rows = customer_identities.rows_of(customer_id, given.identities, settings, found)
+    if found:
+        raise _not_acceptable(found)
+    await session.execute(
+        insert(Customer).values(
+            id=customer_id,
+            kind=given.kind,
+            status=CustomerStatus.ACTIVE,
+            version=1,
+            created_at=now,
+            updated_at=now,
+            **_columns(values),
+        )
+    )
+    changes: dict[str, tuple[Any, Any]] = {
+        field: (None, _json(value))
+        for field, value in {"kind": given.kind, **values}.items()
+        if value is not None
+    }
+    if rows:
+        changes["identities"] = ([], [customer_identities.in_history(row) for row in rows])
+    await write_history(
+        session,
+        actor,
+        customer_id,
+        1,
+        changes,
+        action=Action.CREATED,
+        event=DomainEvent.CUSTOMER_CREATED,
+    )
+    await tiers.assign_initial(session, settings, customer_id, given.kind)
+    pointers = [f"/identities/{index}/value" for index in range(len(rows))]
+    await customer_identities.claim(session, actor, settings, customer_id, rows, pointers)
+    return await get_customer(session, customer_id)
+
+
+async def get_customer(session: AsyncSession, customer_id: UUID) -> Card:
+    """Return a card.
+
+    Raises:
+        NotFoundError: no such card.
+    """
+    card = await queries.find_card(session, customer_id)
+    if card is None:
+        raise card_not_found()
+    return card
+
+
+async def list_customers(
+    session: AsyncSession,
+    filters: CardFilters,
+    sort: CustomerSort,
+    after: Position | None,
+    limit: int,
+) -> Listed:
+    """Return at most ``limit`` cards after a place in the list."""
+    cards = await queries.list_cards(session, filters, sort, after, limit + 1)
+    page = cards[:limit]
+    return Listed(page, queries.position_of(page[-1], sort) if len(cards) > limit else None)
+
+
+async def list_customer_changes(
+    session: AsyncSession, customer_id: UUID, before_version: int | None, limit: int
+) -> tuple[Sequence[CardChange], int | None]:
+    """Return at most ``limit`` changes below a version, newest first, and where the next begin.
+
+    Raises:
+        NotFoundError: no such card.
+    """
+    found = await queries.list_changes(session, customer_id, before_version, limit + 1)
+    if not found:
+        # A card has a first change for ever: there is none, or its history was read to the end.
+        await get_customer(session, customer_id)
+    page = found[:limit]
+    return page, page[-1].version if len(found) > limit else None
+
+
+async def update_customer(
+    session: AsyncSession,
+    actor: Actor,
+    settings: Settings,
+    customer_id: UUID,
+    seen: int,
+    given: CustomerUpdate,
+) -> Card:
+    """Change what was sent; a change to what stands already makes no version.
+
+    Raises:
+        NotFoundError: no such card.
+        ForbiddenError: its home store, or the one it shall move to, is not among the actor's.
+        PreconditionFailedError: it is in another version than ``seen``.
+        ConflictError: it is archived.
+        InvalidInputError: values that contradict the card, lie in the future, or name nothing.
+    """
+    customer = await get_for_change(session, actor, customer_id, seen)
+    check_active(customer)
+    sent = {field: getattr(given, field) for field in given.model_fields_set}
+    changed = {
+        field: value for field, value in sent.items() if _json(value) != _stands(customer, field)
+    }
+    if changed:
+        if "home_store_id" in changed:
+            check_store(actor, changed["home_store_id"])
+        found = await _problems_of(session, settings, customer.kind, changed)
+        if found:
+            raise _not_acceptable(found)
+        changes: Changes = {
+            field: (_stands(customer, field), _json(value)) for field, value in changed.items()
+        }
+        await write_change(session, actor, customer, _columns(changed), changes)
+    return await get_customer(session, customer_id)
+
+
+async def archive_customer(
+    session: AsyncSession, actor: Actor, customer_id: UUID, seen: int
+) -> Card:
+    """Put a card out of use; it can be read, and found by its identities, as before.
+
+    Raises:
+        NotFoundError, ForbiddenError, PreconditionFailedError: as for every change of a card.
+        ConflictError: it is archived already.
+    """
+    return await _move_to(session, actor, customer_id, seen, CustomerStatus.ARCHIVED)
+
+
+async def restore_customer(
+    session: AsyncSession, actor: Actor, customer_id: UUID, seen: int
+) -> Card:
+    """Put an archived card into use again.
+
+    Raises:
+        NotFoundError, ForbiddenError, PreconditionFailedError: as for every change of a card.
+        ConflictError: it is not archived.
+    """
+    return await _move_to(session, actor, customer_id, seen, CustomerStatus.ACTIVE)
+
+
+async def _move_to(
+    session: AsyncSession, actor: Actor, customer_id: UUID, seen: int, status: CustomerStatus
+) -> Card:
+    customer = await get_for_change(session, actor, customer_id, seen)
+    if customer.status is status:
+        raise ConflictError(
+            f"The card is {status} already.",
+            code="invalid-transition",
+            detail_zh=f"该客户卡的状态已是“{status.label.zh}”。",
+        )
+    archives = status is CustomerStatus.ARCHIVED
+    await write_change(
+        session,
+        actor,
+        customer,
+        {"status": status, "archived_at": clock.now() if archives else None},
+        {"status": (customer.status.value, status.value)},
+        action=Action.ARCHIVED if archives else Action.RESTORED,
+        event=DomainEvent.CUSTOMER_ARCHIVED if archives else DomainEvent.CUSTOMER_RESTORED,
+    )
+    return await get_customer(session, customer_id)
+
+
+async def _problems_of(
+    session: AsyncSession, settings: Settings, kind: CustomerKind, values: Mapping[str, Any]
+) -> list[FieldError]:
+    given = {field: value for field, value in values.items() if value is not None}
+    found = [
+        FieldError(f"/{field}", "not-for-this-kind", f"A card of the kind {kind} has no {field}.")
+        for field in sorted(FOREIGN_FIELDS[kind] & given.keys())
+    ]
+    today = clock.today(settings.zone)
+    if "birthday" in given and _is_after(given["birthday"], today):
+        found.append(FieldError("/birthday", "in-the-future", "Nobody is born in the future."))
+    if "registered_on" in given and given["registered_on"] > today:
+        found.append(FieldError("/registered_on", "in-the-future", "This day is yet to come."))
+    if "home_store_id" in given:
+        store = select(col(Store.id)).where(col(Store.id) == given["home_store_id"])
+        if await session.scalar(store) is None:
+            found.append(FieldError("/home_store_id", "unknown", "There is no such store."))
+    if "owner_staff_id" in given:
+        owner = select(col(Staff.id)).where(
+            col(Staff.id) == given["owner_staff_id"], col(Staff.disabled_at).is_(None)
+        )
+        if await session.scalar(owner) is None:
+            found.append(
+                FieldError("/owner_staff_id", "unknown", "There is no such active account.")
+            )
+    return found
+
+
+def _is_after(birthday: BirthdayInput, today: date) -> bool:
+    if birthday.year is None:
+        return False
+    if birthday.calendar is BirthdayCalendar.SOLAR:
+        return date(birthday.year, birthday.month, birthday.day) > today
+    earliest = earliest_solar_day(
+        birthday.year, birthday.month, birthday.day, is_leap_month=birthday.is_leap_month
+    )
+    return earliest > today
+
+
+def _not_acceptable(found: Sequence[FieldError]) -> InvalidInputError:
+    return InvalidInputError("Some values are not acceptable.", found, detail_zh="部分值不可接受。")
+
+
+def _columns(values: Mapping[str, Any]) -> dict[str, Any]:
+    columns = dict(values)
+    if "birthday" in columns:
+        birthday: BirthdayInput | None = columns.pop("birthday")
+        columns |= {
+            "birthday_calendar": birthday.calendar if birthday else None,
+            "birth_year": birthday.year if birthday else None,
+            "birth_month": birthday.month if birthday else None,
+            "birth_day": birthday.day if birthday else None,
+            "birth_month_is_leap": birthday.is_leap_month if birthday else False,
+        }
+    return columns
+
+
+def _stands(customer: Customer, field: str) -> Any:
+    value = queries.birthday_of(customer) if field == "birthday" else getattr(customer, field)
+    return _json(value)
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, Code):
+        return value.value
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    if hasattr(value, "model_dump"):
+        return value.model_dump(mode="json")
+    return value
