@@ -22,5 +22,12 @@ fi
 echo "installing with apt: ${packages[*]}"
 export DEBIAN_FRONTEND=noninteractive
 quiet=(-qq -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=120)
-apt-get "${quiet[@]}" update
-apt-get "${quiet[@]}" install --yes --no-install-recommends "${packages[@]}" </dev/null >/dev/null
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+{
+    apt-get "${quiet[@]}" update &&
+        apt-get "${quiet[@]}" install --yes --no-install-recommends "${packages[@]}"
+} </dev/null >"$log" 2>&1 || {
+    cat "$log" >&2
+    exit 1
+}
