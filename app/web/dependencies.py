@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import Depends, FastAPI, Request, Security
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from fastapi.security import APIKeyHeader, OAuth2PasswordBearer
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -121,7 +121,7 @@ class Public:
         """Let everybody in."""
 
 
-def access_of(route: APIRoute) -> Allow | Public | None:
+def access_of(route: RouteContext) -> Allow | Public | None:
     """Return what guards a route: found among its dependencies, however deep."""
     pending = list(route.dependant.dependencies)
     while pending:
@@ -158,14 +158,13 @@ def unguarded_routes(app: FastAPI) -> list[str]:
     ]
 
 
-def api_routes(app: FastAPI) -> list[APIRoute]:
-    """Return every route of the application that FastAPI knows."""
-    found: list[APIRoute] = []
-    pending = list(app.routes)
-    while pending:
-        route = pending.pop(0)
-        if isinstance(route, APIRoute):
-            found.append(route)
-        else:
-            pending.extend(getattr(route, "routes", None) or [])
-    return found
+def api_routes(app: FastAPI) -> list[RouteContext]:
+    """Return every route of the application that FastAPI knows, as it is after inclusion.
+
+    Included routers are not copied into ``app.routes``; they have to be walked.
+    """
+    return [
+        route
+        for route in iter_route_contexts(app.routes)
+        if isinstance(route.original_route, APIRoute)
+    ]

@@ -1,0 +1,214 @@
+"""Who may call what: every route against a table, declared here and really called.
+
+A new route needs a row in ``WHO_MAY``; that is where somebody thinks about who may call it.
+"""
+
+import re
+from collections.abc import Mapping
+
+import httpx
+import pytest
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import RouteContext
+
+from app.core.config import Settings
+from app.core.database import Database
+from app.core.ids import new_id
+from app.main import create_app
+from app.rules.access import ROLE_PERMISSIONS
+from app.vocabulary import Role
+from app.web import dependencies
+from app.web.dependencies import Allow, Public, access_of, api_routes
+from tests.support.world import World
+
+ADMIN = frozenset({Role.ADMIN})
+HEADQUARTERS = frozenset({Role.ADMIN, Role.MANAGER})
+COUNTER = frozenset({Role.ADMIN, Role.MANAGER, Role.STORE_MANAGER, Role.CLERK, Role.SERVICE})
+LEADERS = frozenset({Role.ADMIN, Role.MANAGER, Role.STORE_MANAGER})
+ALL = frozenset(Role)
+AUDITOR = frozenset({Role.AUDITOR})
+MARKETING = frozenset({Role.MARKETING})
+ANYBODY = None
+"""Routes that ask for no sign-in."""
+
+WHO_MAY: Mapping[str, frozenset[Role] | None] = {
+    "POST /v1/auth/token": ANYBODY,
+    "DELETE /v1/auth/token": ALL,
+    "GET /v1/me": ALL,
+    "POST /v1/customers": COUNTER,
+    "GET /v1/customers": COUNTER | MARKETING | AUDITOR,
+    "POST /v1/customers/lookup": COUNTER | MARKETING | AUDITOR,
+    "GET /v1/customers/{customer_id}": COUNTER | MARKETING | AUDITOR,
+    "PATCH /v1/customers/{customer_id}": COUNTER,
+    "GET /v1/customers/{customer_id}/changes": COUNTER | MARKETING | AUDITOR,
+    "POST /v1/customers/{customer_id}/archive": COUNTER,
+    "POST /v1/customers/{customer_id}/restore": COUNTER,
+    "POST /v1/customers/{customer_id}/identities": COUNTER,
+    "DELETE /v1/customers/{customer_id}/identities/{identity_id}": COUNTER,
+    "POST /v1/stores": ADMIN,
+    "GET /v1/stores": ALL,
+    "GET /v1/stores/{store_id}": ALL,
+    "PATCH /v1/stores/{store_id}": ADMIN,
+    "POST /v1/staff": ADMIN,
+    "GET /v1/staff": COUNTER | AUDITOR,
+    "GET /v1/staff/{staff_id}": COUNTER | AUDITOR,
+    "PATCH /v1/staff/{staff_id}": ADMIN,
+    "POST /v1/staff/{staff_id}/disable": ADMIN,
+    "POST /v1/staff/{staff_id}/enable": ADMIN,
+    "POST /v1/staff/{staff_id}/password-reset": ADMIN,
+    "POST /v1/staff/{staff_id}/hand-over": ADMIN,
+    "POST /v1/staff/{staff_id}/absences": ADMIN,
+    "GET /v1/staff/{staff_id}/absences": COUNTER | AUDITOR,
+    "GET /v1/staff/{staff_id}/absences/{absence_id}": COUNTER | AUDITOR,
+    "DELETE /v1/staff/{staff_id}/absences/{absence_id}": ADMIN,
+    "POST /v1/sources": ADMIN,
+    "GET /v1/sources": LEADERS | AUDITOR,
+    "GET /v1/sources/{source_id}": LEADERS | AUDITOR,
+    "PATCH /v1/sources/{source_id}": ADMIN,
+    "POST /v1/sources/{source_id}/secrets": ADMIN,
+    "GET /v1/sources/{source_id}/secrets/{secret_id}": LEADERS | AUDITOR,
+    "DELETE /v1/sources/{source_id}/secrets/{secret_id}": ADMIN,
+    "POST /v1/products": HEADQUARTERS,
+    "GET /v1/products": ALL,
+    "GET /v1/products/{product_id}": ALL,
+    "PATCH /v1/products/{product_id}": HEADQUARTERS,
+    "POST /v1/api-clients": ADMIN,
+    "GET /v1/api-clients": ADMIN,
+    "GET /v1/api-clients/{client_id}": ADMIN,
+    "PATCH /v1/api-clients/{client_id}": ADMIN,
+    "POST /v1/api-clients/{client_id}/disable": ADMIN,
+    "POST /v1/api-clients/{client_id}/enable": ADMIN,
+    "POST /v1/api-clients/{client_id}/keys": ADMIN,
+    "GET /v1/api-clients/{client_id}/keys/{key_id}": ADMIN,
+    "DELETE /v1/api-clients/{client_id}/keys/{key_id}": ADMIN,
+    "GET /v1/audit": HEADQUARTERS | AUDITOR,
+    "GET /v1/vocabulary": ANYBODY,
+    "GET /health/live": ANYBODY,
+    "GET /health/ready": ANYBODY,
+    "GET /metrics": ANYBODY,
+    "GET /problems/{code}": ANYBODY,
+    "GET /docs": ANYBODY,
+    "GET /docs/oauth2-redirect": ANYBODY,
+    "GET /redoc": ANYBODY,
+}
+
+SIGNS_OUT = "DELETE /v1/auth/token"
+
+
+@pytest.fixture
+def routes(database: Database, settings: Settings) -> dict[str, RouteContext]:
+    """Every route of the application by method and path."""
+    return {
+        f"{method} {re.sub(r':[a-z]+}', '}', route.path or '')}": route
+        for route in api_routes(create_app(settings, database))
+        for method in sorted(route.methods or ())
+    }
+
+
+def test_every_route_has_a_row_and_every_row_a_route(routes: dict[str, RouteContext]) -> None:
+    without_row = sorted(set(routes) - set(WHO_MAY))
+    without_route = sorted(set(WHO_MAY) - set(routes))
+    assert not without_row, f"say in WHO_MAY (tests/routers/test_rights.py) who may: {without_row}"
+    assert not without_route, f"rows in WHO_MAY without a route, remove them: {without_route}"
+
+
+def test_permissions_of_roles_let_in_whom_the_table_names(routes: dict[str, RouteContext]) -> None:
+    different = {}
+    for name, route in routes.items():
+        access = access_of(route)
+        who: frozenset[Role] | None
+        if isinstance(access, Public):
+            who = ANYBODY
+        else:
+            assert isinstance(access, Allow)
+            who = frozenset(role for role in Role if access.permission in ROLE_PERMISSIONS[role])
+        if name in WHO_MAY and who != WHO_MAY[name]:
+            different[name] = who
+    assert different == {}
+
+
+def _guarded() -> list[str]:
+    """Return the routes that ask for sign-in; the one that ends it comes last."""
+    guarded = [name for name, who in WHO_MAY.items() if who is not ANYBODY]
+    return sorted(guarded, key=lambda name: (name == SIGNS_OUT, name))
+
+
+async def _call(client: httpx.AsyncClient, name: str, headers: dict[str, str]) -> httpx.Response:
+    """Call a route with ids of nothing and an empty body."""
+    method, path = name.split(" ")
+    address = re.sub(r"\{[^}]+\}", lambda _: str(new_id()), path)
+    return await client.request(
+        method,
+        address,
+        headers={"Content-Type": "application/json", **headers},
+        content=b"{}" if method in {"POST", "PUT", "PATCH"} else None,
+    )
+
+
+@pytest.mark.parametrize("role", list(Role))
+async def test_each_route_refuses_whom_the_table_does_not_name(
+    client: httpx.AsyncClient, world: World, role: Role
+) -> None:
+    wrong = {}
+    for name in _guarded():
+        who = WHO_MAY[name]
+        assert who is not None
+        answer = await _call(client, name, world.headers(str(role), If_Match='"v1"'))
+        is_refused = answer.status_code == 403
+        if is_refused == (role in who) or answer.status_code == 401 or answer.status_code >= 500:
+            wrong[name] = answer.status_code
+    assert wrong == {}
+
+
+async def test_each_route_refuses_who_is_not_signed_in(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    answers = {
+        name: (await _call(client, name, {"Idempotency-Key": "k", "If-Match": '"v1"'}))
+        for name in _guarded()
+    }
+    assert {answer.status_code for answer in answers.values()} == {401}
+    assert {answer.json()["type"] for answer in answers.values()} == {"/problems/unauthenticated"}
+
+
+async def test_an_api_key_opens_what_its_scopes_name_and_nothing_else(
+    client: httpx.AsyncClient, world: World, routes: dict[str, RouteContext]
+) -> None:
+    wrong = {}
+    for number, name in enumerate(_guarded()):
+        access = access_of(routes[name])
+        assert isinstance(access, Allow)
+        headers = {
+            "X-API-Key": world.api_key, "Idempotency-Key": f"k{number}", "If-Match": '"v1"'
+        }  # fmt: skip
+        answer = await _call(client, name, headers)
+        in_scope = access.permission in {"customers:read", "customers:write"}
+        if (answer.status_code == 403) == in_scope or answer.status_code in {401, 500}:
+            wrong[name] = answer.status_code
+    assert wrong == {}
+
+
+def test_the_service_refuses_to_start_with_a_route_that_does_not_say_who_may_call_it(
+    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    router = APIRouter()
+
+    @router.get("/v1/forgotten")
+    async def forgotten() -> None:
+        """Say nothing about access."""
+
+    monkeypatch.setattr("app.main.ROUTERS", (router,))
+    with pytest.raises(RuntimeError, match=r"\['GET'\] /v1/forgotten"):
+        create_app(settings, database)
+
+
+def test_the_check_at_the_start_sees_routes_of_nested_routers() -> None:
+    inner, outer, app = APIRouter(), APIRouter(prefix="/outer"), FastAPI()
+
+    @inner.get("/forgotten")
+    async def forgotten() -> None:
+        """Say nothing about access."""
+
+    outer.include_router(inner)
+    app.include_router(outer)
+    assert "['GET'] /outer/forgotten" in dependencies.unguarded_routes(app)
