@@ -29,7 +29,10 @@ def main() -> int:
         DOCUMENT.write_text(current, encoding="utf-8")
         print(f"openapi: wrote {DOCUMENT.relative_to(ROOT)}")
         return 0
-    committed = DOCUMENT.read_text(encoding="utf-8") if DOCUMENT.exists() else ""
+    if not DOCUMENT.exists():
+        print("openapi: docs/openapi.json is missing; run: make openapi", file=sys.stderr)
+        return 1
+    committed = DOCUMENT.read_text(encoding="utf-8")
     if committed == current:
         print("openapi: docs/openapi.json is current")
         return 0
