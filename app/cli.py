@@ -63,7 +63,9 @@ def serve(
 
         settings.check_safe_to_serve()
         listener = bound_socket(settings.host, settings.port)
+        loading = _begin_loading()
         async with prepared_database(settings) as addresses:
+            await loading
             await _serve(settings, addresses, listener, signals, with_worker=with_worker)
 
     _run(settings, work)
@@ -84,8 +86,7 @@ def run(port: Port = None) -> None:
         address = f"http://{settings.host}:{listener.getsockname()[1]}"
         with runtime.only_run(settings.data_dir, address):
             keyed = runtime.with_kept_secret_key(settings)
-            # Two things that take a second each, at once.
-            loading = asyncio.create_task(asyncio.to_thread(_load_service))
+            loading = _begin_loading()
             async with runtime.database_addresses(keyed) as addresses:
                 if await runtime.migrate_if_needed(addresses, keyed):
                     print("The tables are ready.", flush=True)
@@ -157,10 +158,14 @@ def _load_worker() -> Callable[..., Awaitable[None]]:
     return run_worker
 
 
-def _load_service() -> None:
-    import app.core.serving
-    import app.demo.load
-    import app.main  # noqa: F401
+def _begin_loading() -> "asyncio.Task[None]":
+    """Load the service in a thread: the database needs about as long to come up."""
+
+    def load() -> None:
+        import app.core.serving
+        import app.main  # noqa: F401
+
+    return asyncio.create_task(asyncio.to_thread(load))
 
 
 # --- The demo chain ---------------------------------------------------------------------------

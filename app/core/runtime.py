@@ -35,6 +35,7 @@ VERSIONS_FOLDER: Final = Path(__file__).resolve().parents[2] / "alembic" / "vers
 
 _CONNECT_SECONDS: Final = 5.0
 _RUN_LOCK: Final = "run.lock"
+_STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 _SECRET_KEY_FILE: Final = "secret-key"  # noqa: S105 - the name of a file
 # Read instead of imported: Alembic takes longer to load than the rest of a start takes.
 _REVISION_LINE: Final = re.compile(r"^(revision|down_revision)\b[^=\n]*=\s*(.+)$", re.MULTILINE)
@@ -351,7 +352,7 @@ async def until_signalled(work: Callable[[StopSignals], Awaitable[None]]) -> Non
     """Run work to its end; being stopped by a signal is an end like any other."""
     signals = StopSignals()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _STOP_SIGNALS:
         loop.add_signal_handler(number, signals.receive)
     running_work = asyncio.ensure_future(work(signals))
     signals.watch(running_work)
@@ -360,3 +361,6 @@ async def until_signalled(work: Callable[[StopSignals], Awaitable[None]]) -> Non
     except asyncio.CancelledError:
         if not signals.stop.is_set():
             raise
+    finally:
+        for number in _STOP_SIGNALS:
+            loop.remove_signal_handler(number)

@@ -35,7 +35,8 @@ _FIRST_RECONNECT_SECONDS: Final = 0.2
 _LONGEST_RECONNECT_SECONDS: Final = 5.0
 _CONNECT_SECONDS: Final = 5.0
 _COMMAND_SECONDS: Final = 30.0
-_POLL: Final = timedelta(seconds=10)
+# A job that is to be tried again sends no notification when its time has come.
+_POLL: Final = timedelta(seconds=3)
 _BATCH: Final = 10
 # What is left of the graceful limit after a job was told to end, for its status to be written.
 _LAST_WORDS_SECONDS: Final = 2.0
