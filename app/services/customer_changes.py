@@ -1,6 +1,7 @@
 """How a card changes: one version after the other, each with its history, told to who must know."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +9,6 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from app.core import clock
 from app.core.errors import (
     ConflictError,
     ForbiddenError,
@@ -88,6 +88,7 @@ async def write_change(
     values: Mapping[str, Any],
     changes: Changes,
     *,
+    at: datetime,
     action: Action = Action.CHANGED,
     event: DomainEvent = DomainEvent.CUSTOMER_UPDATED,
 ) -> None:
@@ -99,11 +100,12 @@ async def write_change(
     Raises:
         PreconditionFailedError: another change was faster.
     """
-    now = clock.now()
     seen = customer.version
-    if not await queries.replace_version(session, customer.id, seen, {**values, "updated_at": now}):
+    if not await queries.replace_version(session, customer.id, seen, {**values, "updated_at": at}):
         raise await _stale(session, customer.id, seen)
-    await write_history(session, actor, customer.id, seen + 1, changes, action=action, event=event)
+    await write_history(
+        session, actor, customer.id, seen + 1, changes, at=at, action=action, event=event
+    )
 
 
 async def write_history(
@@ -113,6 +115,7 @@ async def write_history(
     version: int,
     changes: Changes,
     *,
+    at: datetime,
     action: Action,
     event: DomainEvent,
 ) -> None:
@@ -122,7 +125,7 @@ async def write_history(
             customer_id=customer_id,
             id=new_id(),
             version=version,
-            changed_at=clock.now(),
+            changed_at=at,
             actor_kind=actor.kind,
             actor_id=actor.id,
             changes={field: list(pair) for field, pair in changes.items()},

@@ -221,7 +221,7 @@ async def add_identity(
         for other in before
     ]
     becomes.append(in_history(row))
-    await write_change(session, actor, customer, {}, {"identities": (was, becomes)})
+    await write_change(session, actor, customer, {}, {"identities": (was, becomes)}, at=clock.now())
     if demoted:
         await session.execute(
             update(CustomerIdentity)
@@ -253,7 +253,7 @@ async def remove_identity(
         raise NotFoundError("The card has no such identity.", detail_zh="该客户卡没有此身份。")
     was = [in_history(row) for row in before]
     becomes = [in_history(row) for row in before if row is not gone]
-    await write_change(session, actor, customer, {}, {"identities": (was, becomes)})
+    await write_change(session, actor, customer, {}, {"identities": (was, becomes)}, at=clock.now())
     await session.execute(
         delete(CustomerIdentity).where(
             col(CustomerIdentity.customer_id) == customer_id,

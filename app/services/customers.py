@@ -106,6 +106,7 @@ async def create_customer(
         customer_id,
         1,
         changes,
+        at=now,
         action=Action.CREATED,
         event=DomainEvent.CUSTOMER_CREATED,
     )
@@ -188,7 +189,7 @@ async def update_customer(
         changes: Changes = {
             field: (_stands(customer, field), _json(value)) for field, value in changed.items()
         }
-        await write_change(session, actor, customer, _columns(changed), changes)
+        await write_change(session, actor, customer, _columns(changed), changes, at=clock.now())
     return await get_customer(session, customer_id)
 
 
@@ -226,13 +227,14 @@ async def _move_to(
             code="invalid-transition",
             detail_zh=f"该客户卡的状态已是“{status.label.zh}”。",
         )
-    archives = status is CustomerStatus.ARCHIVED
+    now, archives = clock.now(), status is CustomerStatus.ARCHIVED
     await write_change(
         session,
         actor,
         customer,
-        {"status": status, "archived_at": clock.now() if archives else None},
+        {"status": status, "archived_at": now if archives else None},
         {"status": (customer.status.value, status.value)},
+        at=now,
         action=Action.ARCHIVED if archives else Action.RESTORED,
         event=DomainEvent.CUSTOMER_ARCHIVED if archives else DomainEvent.CUSTOMER_RESTORED,
     )
