@@ -366,8 +366,8 @@ CodeText = Annotated[
 ]
 EventId = Annotated[
     str,
-    StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$"),
-    Field(description="The sender's id of an event: letters, digits, `_ . : -`."),
+    StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_:-]{0,127}$"),
+    Field(description="The sender's id of an event: letters, digits, `_ : -`."),
 ]
 ReceiptNumber = Annotated[
     str,

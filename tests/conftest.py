@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.config import Settings
 from app.core.database import Database
 from app.core.ids import new_id
+from app.core.logging import configure_logging
 from app.main import create_app
 from tests.support import databases
 from tests.support.world import World, build_world
@@ -19,6 +20,7 @@ from tests.support.world import World, build_world
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start the server in the process that controls the run; workers inherit its address."""
+    configure_logging("json", "WARNING")
     if hasattr(config, "workerinput") or databases.ADMIN_URL_VARIABLE in os.environ:
         return
     if config.option.collectonly:

@@ -142,6 +142,7 @@ def upgrade() -> None:
         sa.Column("body_hash", sa.Text(), nullable=False),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("applied_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("awaits_source_id", sa.Uuid(), nullable=True),
         sa.Column("awaits_receipt_key", sa.Text(), nullable=True),
         sa.Column("problem_code", sa.Text(), nullable=True),
         sa.Column("answer", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
@@ -159,14 +160,20 @@ def upgrade() -> None:
     op.create_index(
         "ix_pos_event_awaits_receipt",
         "pos_event",
-        ["source_id", "awaits_receipt_key"],
+        ["awaits_source_id", "awaits_receipt_key"],
         unique=False,
         postgresql_where=sa.text("status = 'parked'"),
     )
     op.create_index(
-        op.f("ix_pos_event_status_received_at_event_id"),
+        op.f("ix_pos_event_received_at_source_id_event_id"),
         "pos_event",
-        ["status", "received_at", "event_id"],
+        ["received_at", "source_id", "event_id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_pos_event_status_received_at_source_id_event_id"),
+        "pos_event",
+        ["status", "received_at", "source_id", "event_id"],
         unique=False,
         postgresql_where=sa.text("status IN ('held', 'parked', 'awaiting_customer')"),
     )
@@ -643,6 +650,13 @@ def upgrade() -> None:
         postgresql_where=sa.text("awaits_kind IS NOT NULL"),
     )
     op.create_index(
+        op.f("ix_unattached_purchase_refund_of_id"),
+        "unattached_purchase",
+        ["refund_of_id"],
+        unique=False,
+        postgresql_where=sa.text("refund_of_id IS NOT NULL"),
+    )
+    op.create_index(
         op.f("ix_unattached_purchase_store_id_business_day"),
         "unattached_purchase",
         ["store_id", "business_day"],
@@ -844,6 +858,11 @@ def downgrade() -> None:
         op.f("ix_unattached_purchase_store_id_business_day"), table_name="unattached_purchase"
     )
     op.drop_index(
+        op.f("ix_unattached_purchase_refund_of_id"),
+        table_name="unattached_purchase",
+        postgresql_where=sa.text("refund_of_id IS NOT NULL"),
+    )
+    op.drop_index(
         "ix_unattached_purchase_awaits",
         table_name="unattached_purchase",
         postgresql_where=sa.text("awaits_kind IS NOT NULL"),
@@ -908,10 +927,11 @@ def downgrade() -> None:
     op.drop_table("receipt")
     op.drop_table("product")
     op.drop_index(
-        op.f("ix_pos_event_status_received_at_event_id"),
+        op.f("ix_pos_event_status_received_at_source_id_event_id"),
         table_name="pos_event",
         postgresql_where=sa.text("status IN ('held', 'parked', 'awaiting_customer')"),
     )
+    op.drop_index(op.f("ix_pos_event_received_at_source_id_event_id"), table_name="pos_event")
     op.drop_index(
         "ix_pos_event_awaits_receipt",
         table_name="pos_event",

@@ -13,7 +13,12 @@ import structlog
 from sqlalchemy import MetaData, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import (
+    AsyncEngine,
+    AsyncSession,
+    async_sessionmaker,
+    create_async_engine,
+)
 from sqlmodel import SQLModel
 
 from app.core.config import Settings
@@ -66,6 +71,8 @@ class Database:
             pool_timeout=settings.pool_timeout_seconds,
             pool_pre_ping=True,
             pool_recycle=600,
+            # A failed statement is logged; what it carried may be somebody's phone.
+            hide_parameters=True,
             json_serializer=dump_json,
             json_deserializer=orjson.loads,
             connect_args={
@@ -123,9 +130,7 @@ async def raw_connection(session: AsyncSession) -> "asyncpg.Connection[Any]":
     return driver
 
 
-async def retrying(
-    database: Database, work: Callable[[AsyncSession], Awaitable[Result]]
-) -> Result:
+async def retrying(database: Database, work: Callable[[AsyncSession], Awaitable[Result]]) -> Result:
     """Run ``work`` in a transaction of its own, again when PostgreSQL asks for it (≤ 3 tries).
 
     Raises:

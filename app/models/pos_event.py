@@ -21,18 +21,19 @@ from app.vocabulary import EventKind, EventStatus
 class PosEvent(SQLModel, table=True):
     """A signed event, stored in the transaction of its effects; its answer is given again.
 
-    ``body_hash`` is the SHA-256 of the canonical JSON; ``awaits_receipt_key`` is set while parked.
+    ``body_hash`` is the SHA-256 of the canonical JSON; ``awaits_*`` name the receipt a parked event waits for.
     """
 
     __tablename__ = "pos_event"
     __table_args__ = (
         code_check("kind", EventKind),
         code_check("status", EventStatus),
-        sa.Index(None, "status", "received_at", "event_id", postgresql_where=sa.text(
+        sa.Index(None, "received_at", "source_id", "event_id"),
+        sa.Index(None, "status", "received_at", "source_id", "event_id", postgresql_where=sa.text(
             "status IN ('held', 'parked', 'awaiting_customer')")),
         sa.Index(
             "ix_pos_event_awaits_receipt",
-            "source_id",
+            "awaits_source_id",
             "awaits_receipt_key",
             postgresql_where=sa.text("status = 'parked'"),
         ),
@@ -47,6 +48,7 @@ class PosEvent(SQLModel, table=True):
     body_hash: Text
     received_at: Instant
     applied_at: InstantOrNone = None
+    awaits_source_id: UUID | None = None
     awaits_receipt_key: TextOrNone = None
     problem_code: TextOrNone = None
     answer: JsonOrNone = None

@@ -122,6 +122,7 @@ class UnattachedPurchase(SQLModel, table=True):
             postgresql_where=sa.text("awaits_kind IS NOT NULL"),
         ),
         sa.Index(None, "store_id", "business_day"),
+        sa.Index(None, "refund_of_id", postgresql_where=sa.text("refund_of_id IS NOT NULL")),
     )
 
     id: UUID = Field(primary_key=True)

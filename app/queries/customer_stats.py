@@ -78,7 +78,7 @@ _WRITE = f"""
 _REFRESH_SOME = f"""
 WITH posted AS ({_POSTED} AND customer_id = ANY($2::uuid[])),
 a AS ({_AGGREGATE}),
-fresh AS (
+fresh (customer_id, {_NAMES}) AS (
     SELECT wanted.customer_id, {_ZEROS}
     FROM unnest($2::uuid[]) AS wanted (customer_id) LEFT JOIN a USING (customer_id)
 ),

@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any
 
 import asyncpg
-import orjson
+
+from app.queries.rows import as_json
 
 _WRITE = """
 INSERT INTO outbox_event (id, type, occurred_at, customer_id, subject_id, payload)
@@ -20,4 +21,4 @@ async def write(
 ) -> None:
     """Write domain events that occurred at ``at``: id, type, customer_id, subject_id, payload."""
     if rows:
-        await connection.execute(_WRITE, orjson.dumps(list(rows)).decode(), at)
+        await connection.execute(_WRITE, as_json(rows), at)

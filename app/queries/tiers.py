@@ -10,7 +10,8 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
-import orjson
+
+from app.queries.rows import as_json
 
 _ACTIVE_POLICIES = "SELECT id, scope, version, name, body FROM tier_policy WHERE status = 'active'"
 _HELD = """
@@ -75,7 +76,7 @@ FROM purchase WHERE customer_id = $1 AND status = 'posted' AND business_day >= $
 
 
 async def active_policies(connection: "asyncpg.Connection[Any]") -> list["asyncpg.Record"]:
-    """Return the policy in force for each scope; ``body`` is JSON text."""
+    """Return the policy in force for each scope."""
     return list(await connection.fetch(_ACTIVE_POLICIES))
 
 
@@ -92,14 +93,14 @@ async def assign(
 ) -> None:
     """End the current tiers of these cards at ``at`` and begin the new ones, without a gap."""
     await connection.execute(_CLOSE, [row["customer_id"] for row in rows], at)
-    await connection.execute(_INSERT, orjson.dumps(list(rows)).decode(), at)
+    await connection.execute(_INSERT, as_json(rows), at)
 
 
 async def below_what_they_earn(
     connection: "asyncpg.Connection[Any]", rules: Sequence[Mapping[str, Any]], limit: int
 ) -> list[UUID]:
     """Return cards whose net spend meets a higher level of the active policy."""
-    rows = await connection.fetch(_BELOW_WHAT_THEY_EARN, orjson.dumps(list(rules)).decode(), limit)
+    rows = await connection.fetch(_BELOW_WHAT_THEY_EARN, as_json(rules), limit)
     return [row["id"] for row in rows]
 
 

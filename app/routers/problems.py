@@ -7,7 +7,7 @@ from fastapi.responses import HTMLResponse
 
 from app.core.errors import NotFoundError
 from app.web.dependencies import Public
-from app.web.problems import PROBLEMS, prefers_chinese
+from app.web.problems import EVENT_PROBLEMS, PROBLEMS, prefers_chinese
 from app.web.route import HuikeRoute
 
 router = APIRouter(include_in_schema=False, route_class=HuikeRoute)
@@ -20,7 +20,7 @@ async def explain_problem(code: str, request: Request) -> HTMLResponse:
     Raises:
         NotFoundError: no such code.
     """
-    kind = PROBLEMS.get(code)
+    kind = PROBLEMS.get(code) or EVENT_PROBLEMS.get(code)
     if kind is None:
         raise NotFoundError("There is no such problem code.", detail_zh="没有这个问题代码。")
     chinese = prefers_chinese(request.headers.get("accept-language"))

@@ -89,7 +89,5 @@ class Actor:
         return self.store_ids is None or store_id is None or store_id in self.store_ids
 
 
-SYSTEM = Actor(
-    kind=ActorKind.SYSTEM, id=None, name="system", permissions=frozenset(Permission)
-)
+SYSTEM = Actor(kind=ActorKind.SYSTEM, id=None, name="system", permissions=frozenset(Permission))
 """The service itself: jobs, the demo's loader, the command line."""

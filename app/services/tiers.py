@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-import orjson
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
@@ -33,7 +32,7 @@ async def active_policies(session: AsyncSession) -> Mapping[CustomerKind, Thresh
     rows = await tiers.active_policies(await raw_connection(session))
     return {
         CustomerKind(row["scope"]): ThresholdPolicy.of(
-            row["id"], row["version"], row["name"], orjson.loads(row["body"])
+            row["id"], row["version"], row["name"], row["body"]
         )
         for row in rows
     }

@@ -7,7 +7,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.web.problems import MEDIA_TYPE, PROBLEMS
 
 
-
 class FieldProblem(BaseModel):
     """One thing wrong with one part of the input."""
 

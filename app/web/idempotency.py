@@ -161,6 +161,3 @@ def checked_key(key: str | None) -> str:
             detail_zh="请发送 Idempotency-Key 请求头：1–128 个可见 ASCII 字符。",
         )
     return key
-
-
-

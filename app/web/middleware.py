@@ -27,9 +27,7 @@ AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 log = structlog.get_logger()
 
-REQUESTS = Counter(
-    "huike_http_requests_total", "Requests answered.", ("method", "route", "status")
-)
+REQUESTS = Counter("huike_http_requests_total", "Requests answered.", ("method", "route", "status"))
 DURATIONS = Histogram(
     "huike_http_request_duration_seconds", "Time to the end of the answer.", ("method", "route")
 )
@@ -198,9 +196,7 @@ class KeepDeadline:
         except TimeoutError:
             if started or not limit.expired():
                 raise
-            response = problem_response(
-                scope, "deadline-exceeded", headers={"Retry-After": "1"}
-            )
+            response = problem_response(scope, "deadline-exceeded", headers={"Retry-After": "1"})
             await response(scope, receive, send)  # type: ignore[arg-type]
 
 

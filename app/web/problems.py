@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 
 from app.core import errors
 from app.core.database import mapped_failure
+from app.rules.purchases import Fault
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -191,6 +192,23 @@ PROBLEMS: Mapping[str, ProblemKind] = {
         503, "The service is stopping", "服务正在停止",
         "Nothing was done; try again in a moment.", "未做任何更改；请稍后重试。",
     ),
+}  # fmt: skip
+
+# Faults of stored events stand inside a result, never as an answer of their own; their pages are
+# served like those of the others.
+EVENT_PROBLEMS: Mapping[str, ProblemKind] = {
+    str(fault): ProblemKind(
+        202, fault.label.en, fault.label.zh,
+        "The event is kept and has no effect. Mend what is wrong and replay it, or send a "
+        "corrected event with a new id.",
+        "事件已保存但未入账。请更正后重放，或以新编号重新发送。",
+    )
+    for fault in Fault
+} | {
+    "original-awaited": ProblemKind(
+        202, "It waits for the receipt it refers to", "等待其所引用的原小票",
+        "The event is kept and applied when that receipt comes.", "原小票到达后自动入账。",
+    )
 }  # fmt: skip
 
 _STATUS_CODES: Mapping[int, str] = {

@@ -30,9 +30,7 @@ def _refuse_constant(_name: str) -> Any:
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        raise MalformedError(
-            "An object repeats a key.", detail_zh="同一对象内有重复的键。"
-        )
+        raise MalformedError("An object repeats a key.", detail_zh="同一对象内有重复的键。")
     return result
 
 
@@ -51,24 +49,18 @@ def parse_json(body: bytes) -> Any:
             "The body is not UTF-8.", detail_zh="请求正文不是 UTF-8 编码。"
         ) from error
     try:
-        value = json.loads(
-            text, parse_constant=_refuse_constant, object_pairs_hook=_unique_keys
-        )
+        value = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique_keys)
     except _NotFiniteError as error:
         raise _unacceptable("", "finite-number", "NaN and Infinity are not numbers.") from error
     except (ValueError, RecursionError) as error:
-        raise MalformedError(
-            "The body is not JSON.", detail_zh="请求正文不是 JSON。"
-        ) from error
+        raise MalformedError("The body is not JSON.", detail_zh="请求正文不是 JSON。") from error
     _check(value, "", 0, suspicious="\\u0000" in text or "\\ud" in text or "\\uD" in text)
     return value
 
 
 def _check(value: Any, pointer: str, depth: int, *, suspicious: bool) -> None:
     if depth > MAXIMUM_DEPTH:
-        raise MalformedError(
-            "The body is nested too deeply.", detail_zh="请求正文嵌套过深。"
-        )
+        raise MalformedError("The body is nested too deeply.", detail_zh="请求正文嵌套过深。")
     if isinstance(value, str):
         if suspicious and ("\0" in value or any(0xD800 <= ord(c) <= 0xDFFF for c in value)):
             raise _unacceptable(pointer, "text", "NUL and lone surrogates are not text.")
@@ -101,6 +93,13 @@ def is_json(content_type: str) -> bool:
     return not charset or charset == "charset=utf-8"
 
 
+def wrong_media_type() -> UnsupportedMediaTypeError:
+    """Return the refusal of a body that is not JSON in UTF-8."""
+    return UnsupportedMediaTypeError(
+        "Send application/json in UTF-8.", detail_zh="请发送 UTF-8 编码的 application/json。"
+    )
+
+
 class StrictRequest(Request):
     """A request whose JSON is read by :func:`parse_json`."""
 
@@ -121,17 +120,14 @@ class HuikeRoute(APIRoute):
     def get_route_handler(self) -> Handler:
         """Wrap FastAPI's handler."""
         handle = super().get_route_handler()
-        takes_json = self.body_field is not None and "Form" not in type(
-            self.body_field.field_info
-        ).__name__
+        takes_json = (
+            self.body_field is not None and "Form" not in type(self.body_field.field_info).__name__
+        )
 
         async def handle_strictly(request: Request) -> Response:
             strict = StrictRequest(request.scope, request.receive)
             if takes_json and not is_json(strict.headers.get("content-type", "")):
-                raise UnsupportedMediaTypeError(
-                    "Send application/json in UTF-8.",
-                    detail_zh="请发送 UTF-8 编码的 application/json。",
-                )
+                raise wrong_media_type()
             if takes_json and await strict.body():
                 # Read here: FastAPI would turn what our reader says into a plain 400.
                 await strict.json()

@@ -15,7 +15,16 @@ from sqlalchemy import insert
 from app.core import clock, security
 from app.core.database import Database
 from app.core.ids import new_id
-from app.models import AccessToken, ApiClient, ApiKey, Source, SourceSecret, Staff, StaffStore, Store
+from app.models import (
+    AccessToken,
+    ApiClient,
+    ApiKey,
+    Source,
+    SourceSecret,
+    Staff,
+    StaffStore,
+    Store,
+)
 from app.vocabulary import Permission, ReceiptRule, Role, SourceKind, SourceMode
 
 ALL_DAY = [["00:00", "24:00"]]
@@ -111,7 +120,9 @@ async def build_world(database: Database) -> World:
     return world
 
 
-def signed(secret: str, message_id: str, body: bytes, timestamp: int | None = None) -> dict[str, str]:
+def signed(
+    secret: str, message_id: str, body: bytes, timestamp: int | None = None
+) -> dict[str, str]:
     """Return the headers of a body signed by the Standard Webhooks scheme, made by hand."""
     seconds = int(clock.now().timestamp()) if timestamp is None else timestamp
     message = f"{message_id}.{seconds}.".encode() + body

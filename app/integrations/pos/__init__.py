@@ -1,0 +1,1 @@
+"""Formats and signatures of tills and web shops, one file a sender."""

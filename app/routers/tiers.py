@@ -1,0 +1,53 @@
+"""Which tier a card is in, why, and what would change it."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends
+
+from app.rules.access import Actor
+from app.schemas.tiers import TierHistory, TierPolicies, TierRead
+from app.services import tier_answers, tiers
+from app.vocabulary import Permission
+from app.web.dependencies import Allow, SessionDep, SettingsDep
+from app.web.documentation import SIGNED_IN, problems
+from app.web.route import HuikeRoute
+
+router = APIRouter(prefix="/v1", tags=["tiers"], route_class=HuikeRoute)
+Reader = Annotated[Actor, Depends(Allow(Permission.TIERS_READ))]
+
+
+@router.get(
+    "/customers/{customer_id}/tier",
+    summary="A customer's tier, and why",
+    responses=problems(*SIGNED_IN, "not-found", "validation", "internal-error", "unavailable"),
+)
+async def get_customer_tier(
+    customer_id: UUID, actor: Reader, session: SessionDep, settings: SettingsDep
+) -> TierRead:
+    """Explain a card's tier: inputs, threshold, policy version, distance to the next, what keeps it.
+
+    `explanation` is what was stored when the tier was assigned; `today` and `keep` are computed
+    now.
+    """
+    return tier_answers.tier_read(await tiers.get_tier(session, settings, customer_id))
+
+
+@router.get(
+    "/customers/{customer_id}/tier-history",
+    summary="The tiers a customer held",
+    responses=problems(*SIGNED_IN, "not-found", "validation", "internal-error", "unavailable"),
+)
+async def list_customer_tiers(customer_id: UUID, actor: Reader, session: SessionDep) -> TierHistory:
+    """Return a card's tiers with their reasons, newest first, 200 at most."""
+    return tier_answers.tier_history(await tiers.list_tier_history(session, customer_id))
+
+
+@router.get(
+    "/tier-policies",
+    summary="Tier policies",
+    responses=problems(*SIGNED_IN, "internal-error", "unavailable"),
+)
+async def list_tier_policies(actor: Reader, session: SessionDep) -> TierPolicies:
+    """Return all versions of tier policies: by scope, newest version first."""
+    return tier_answers.policies(await tiers.list_policies(session))

@@ -1,0 +1,73 @@
+"""What a customer bought, as answers."""
+
+from datetime import date
+from uuid import UUID
+
+from pydantic import Field
+
+from app.schemas.common import Output
+from app.vocabulary import Instant, Money, PurchaseKind, PurchaseStatus, Quantity
+
+
+class PurchaseLineRead(Output):
+    """One item of a receipt."""
+
+    line_number: int
+    sku: str | None
+    isbn: str | None
+    title: str | None
+    category: str | None
+    quantity: Quantity
+    unit_price: Money
+    amount: Money = Field(description="What was paid for the line, or paid back.")
+    unit_cost: Money | None = Field(description="Null where nobody told it.")
+    refunds_line_number: int | None = Field(description="Of refunds: the line of the sale.")
+
+
+class PurchaseRead(Output):
+    """A receipt. Amounts are positive for sales and for refunds alike."""
+
+    id: UUID
+    customer_id: UUID
+    kind: PurchaseKind
+    status: PurchaseStatus
+    occurred_at: Instant
+    business_day: date
+    store_id: UUID
+    source_id: UUID
+    receipt_number: str
+    refund_of_id: UUID | None
+    currency: str
+    amount: Money
+    cashier: str | None
+    voided_at: Instant | None
+
+
+class PurchaseWithLines(PurchaseRead):
+    """A receipt with its lines."""
+
+    lines: list[PurchaseLineRead]
+
+
+class CustomerStatistics(Output):
+    """Derived numbers; ``*_365`` are of the rolling window of 365 days."""
+
+    first_purchase_on: date | None
+    last_purchase_on: date | None
+    repeat_purchase_days: int = Field(
+        description="Days with a purchase after the first; receipts of one day count once."
+    )
+    purchases: int
+    refunds: int
+    gross: Money
+    refunded: Money
+    net: Money
+    costed: Money = Field(description="The part of net whose cost is known.")
+    margin: Money = Field(description="Of the costed part.")
+    purchases_365: int
+    purchase_days_365: int
+    gross_365: Money
+    refunded_365: Money
+    net_365: Money
+    costed_365: Money
+    margin_365: Money

@@ -1,0 +1,61 @@
+"""Receipts that waited for a card join it when the card appears."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core import clock
+from app.core.config import Settings
+from app.core.database import raw_connection
+from app.queries import customer_stats, purchase_ingest
+from app.rules.access import Actor
+from app.rules.tiering import Step
+from app.services import tiers
+from app.services.identities import IdentityKey
+from app.services.trail import record_action
+from app.vocabulary import Action, PurchaseKind, PurchaseStatus
+
+
+async def attach_purchases(
+    session: AsyncSession,
+    actor: Actor,
+    settings: Settings,
+    customer_id: UUID,
+    claimed: Sequence[IdentityKey],
+) -> int:
+    """Move the receipts that wait for one of these identities to the card; return how many.
+
+    The identities have to be the card's by now, in this transaction: a sale that comes at the same
+    moment then waits for it. Statistics and tier follow at once; the tier as if the receipts had
+    come in the order of their time.
+    """
+    if not claimed:
+        return 0
+    await session.flush()
+    connection = await raw_connection(session)
+    keys = [(str(key.kind), key.system, key.value) for key in claimed]
+    rows = await purchase_ingest.awaiting(connection, keys)
+    if not rows:
+        return 0
+    await customer_stats.lock_cards(connection, [customer_id])
+    now = clock.now()
+    await purchase_ingest.move_to_card(connection, now, customer_id, rows)
+    first_day = clock.business_day(now, settings.zone).toordinal() - customer_stats.WINDOW_DAYS + 1
+    steps = [
+        Step(
+            row["id"],
+            row["amount"] if row["kind"] == PurchaseKind.SALE else -row["amount"],
+            row["refund_of_id"],
+        )
+        if row["business_day"].toordinal() >= first_day
+        else Step(row["id"], Decimal(0), row["refund_of_id"])
+        for row in sorted(rows, key=lambda row: (row["occurred_at"], row["id"]))
+        if row["status"] == PurchaseStatus.POSTED
+    ]
+    await tiers.settle(session, settings, {customer_id: steps})
+    await record_action(
+        session, actor, Action.ATTACHED, "customer", customer_id, fields=["purchases"]
+    )
+    return len(rows)
