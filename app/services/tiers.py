@@ -40,19 +40,25 @@ async def active_policies(session: AsyncSession) -> Mapping[CustomerKind, Thresh
 
 async def assign_initial(
     session: AsyncSession, settings: Settings, customer_id: UUID, kind: CustomerKind
-) -> TierLevel:
+) -> None:
     """Give a new card the lowest level of the policy in force, and say why."""
-    policy = (await active_policies(session))[kind]
+    await assign_initial_to(session, settings, {customer_id: kind})
+
+
+async def assign_initial_to(
+    session: AsyncSession, settings: Settings, cards: Mapping[UUID, CustomerKind]
+) -> None:
+    """Give new cards the lowest level of the policy in force for their kind, and say why."""
+    policies = await active_policies(session)
     today = clock.today(settings.zone)
     nothing = Standing(as_of=today, net_spend=Decimal(0), purchases=0, refunded=Decimal(0))
-    level = policy.earned(Decimal(0)).level
+    rows = []
+    for customer_id, kind in cards.items():
+        policy = policies[kind]
+        level = policy.earned(Decimal(0)).level
+        rows.append(_row(policy, nothing, customer_id, level, TierCause.INITIAL, None, today))
     await session.flush()
-    await tiers.assign(
-        await raw_connection(session),
-        clock.now(),
-        [_row(policy, nothing, customer_id, level, TierCause.INITIAL, None, today)],
-    )
-    return level
+    await tiers.assign(await raw_connection(session), clock.now(), rows)
 
 
 def _row(

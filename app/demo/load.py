@@ -1,0 +1,476 @@
+"""Write the demo chain into an empty database, the way it would have come to be.
+
+The clock is put to each day of the year in turn: cards appear when their customers register, and
+the day's receipts are posted by the same code that serves tills, so that statistics, tiers and
+their history are what a year of use would have left. One transaction: all of it or nothing.
+"""
+
+import zlib
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import structlog
+from sqlalchemy import func, insert, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import SQLModel, col
+
+from app.core import clock, security
+from app.core.config import Settings
+from app.core.database import Database
+from app.core.ids import new_id
+from app.demo.chain import build_chain
+from app.demo.customers import SHOWCASE_MEMBER_NUMBER
+from app.demo.values import DemoChain, DemoCustomer, DemoRefund, DemoSale
+from app.models import (
+    Customer,
+    CustomerChange,
+    CustomerIdentity,
+    Identity,
+    OutboxEvent,
+    Product,
+    Purchase,
+    Source,
+    SourceSecret,
+    Staff,
+    StaffStore,
+    Store,
+)
+from app.schemas.pos_events import RefundEvent, SaleEvent
+from app.services import pos_intake, tiers
+from app.services.pos_intake import ReceivedEvent
+from app.services.posting_run import SourceFacts
+from app.vocabulary import (
+    ActorKind,
+    BirthdayCalendar,
+    CustomerKind,
+    CustomerOrigin,
+    CustomerStatus,
+    DomainEvent,
+    Gender,
+    IdentityKind,
+    ReceiptRule,
+    Role,
+    SourceKind,
+    SourceMode,
+)
+
+log = structlog.get_logger()
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+CLOSING = time(23, 59, 30)
+SHOWCASE_SOURCE = "till-s01-1"
+SHOWCASE_PRICE = Decimal("58.00")
+LOAD_LOCK = zlib.crc32(b"huike demo chain")
+
+
+@dataclass(frozen=True, slots=True)
+class DemoSummary:
+    """What the database holds of the demo chain."""
+
+    was_loaded: bool
+    customers: int
+    receipts: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShowcaseSale:
+    """A sale that lifts a named customer, ready to be signed and sent."""
+
+    source_code: str
+    secret: str
+    event: Mapping[str, Any]
+    customer_name: str
+
+
+async def load_demo(
+    database: Database, settings: Settings, load_day: date, password: str
+) -> DemoSummary:
+    """Load the chain as of ``load_day`` unless it is there; ``password`` is that of all staff.
+
+    Several may call it at once: one loads, the others find it loaded.
+    """
+    async with database.transaction() as session:
+        await session.execute(select(func.pg_advisory_xact_lock(LOAD_LOCK)))
+        if await session.scalar(select(func.count()).select_from(Store)):
+            return await _summary(session, was_loaded=False)
+        chain = build_chain(load_day)
+        log.info("demo_loading", load_day=str(load_day), receipts=len(chain.receipts))
+        loader = _Loader(session, settings, chain, await security.hash_password(password))
+        await loader.load()
+        await session.execute(text("ANALYZE"))
+        return await _summary(session, was_loaded=True)
+
+
+async def _summary(session: AsyncSession, *, was_loaded: bool) -> DemoSummary:
+    customers = await session.scalar(select(func.count()).select_from(Customer)) or 0
+    receipts = await session.scalar(select(func.count()).select_from(Purchase)) or 0
+    return DemoSummary(was_loaded, customers, receipts)
+
+
+async def showcase_sale(database: Database) -> ShowcaseSale:
+    """Return a sale of one novel to the showcase customer, at this moment, with a fresh number.
+
+    Raises:
+        LookupError: the demo chain is not in this database.
+    """
+    now = clock.now()
+    number = f"D{now:%Y%m%d%H%M%S}"
+    async with database.transaction() as session:
+        row = (
+            await session.execute(
+                select(col(SourceSecret.secret), col(Store.code), col(Customer.name))
+                .join(Source, col(Source.id) == col(SourceSecret.source_id))
+                .join(Store, col(Store.id) == col(Source.store_id))
+                .join(
+                    Identity,
+                    (col(Identity.kind) == IdentityKind.MEMBER_NUMBER)
+                    & (col(Identity.value) == SHOWCASE_MEMBER_NUMBER),
+                )
+                .join(Customer, col(Customer.id) == col(Identity.customer_id))
+                .where(col(Source.code) == SHOWCASE_SOURCE, col(SourceSecret.revoked_at).is_(None))
+                .limit(1)
+            )
+        ).first()
+        sku = await session.scalar(
+            select(col(Product.sku))
+            .where(col(Product.category) == "literature", col(Product.list_price) == SHOWCASE_PRICE)
+            .order_by(col(Product.sku))
+            .limit(1)
+        )
+    if row is None or sku is None:
+        raise LookupError("the demo chain is not in this database")
+    price = str(SHOWCASE_PRICE)
+    return ShowcaseSale(
+        source_code=SHOWCASE_SOURCE,
+        secret=row[0],
+        customer_name=row[2],
+        event={
+            "type": "sale",
+            "event_id": f"{SHOWCASE_SOURCE}-{number}",
+            "occurred_at": now.isoformat(timespec="seconds"),
+            "store": row[1],
+            "receipt_number": number,
+            "currency": "CNY",
+            "customer": {"kind": "member_number", "value": SHOWCASE_MEMBER_NUMBER},
+            "lines": [
+                {
+                    "line_number": 1,
+                    "sku": sku,
+                    "quantity": "1",
+                    "unit_price": price,
+                    "amount": price,
+                }
+            ],
+            "total": price,
+        },
+    )
+
+
+class _Loader:
+    """One load: what was written so far, by the codes the chain knows it by."""
+
+    def __init__(
+        self, session: AsyncSession, settings: Settings, chain: DemoChain, password_hash: str
+    ) -> None:
+        self.session = session
+        self.settings = settings
+        self.chain = chain
+        self.password_hash = password_hash
+        self.stores: dict[str, UUID] = {}
+        self.staff: dict[str, UUID] = {}
+        self.sources: dict[str, SourceFacts] = {}
+
+    async def load(self) -> None:
+        """Write everything, day by day."""
+        founded = datetime.combine(
+            self.chain.first_day - timedelta(days=1), time(9), self.settings.zone
+        )
+        standing = clock.FixedClock(founded)
+        with clock.using(standing):
+            await self._found_chain()
+            cards: dict[date, list[DemoCustomer]] = defaultdict(list)
+            for customer in self.chain.customers:
+                cards[max(customer.registered_on, self.chain.first_day)].append(customer)
+            receipts: dict[date, list[DemoSale | DemoRefund]] = defaultdict(list)
+            for receipt in self.chain.receipts:
+                receipts[receipt.occurred_at.date()].append(receipt)
+            for day in sorted(cards.keys() | receipts.keys()):
+                standing.move_to(datetime.combine(day, time(8), self.settings.zone))
+                await self._register(cards.get(day, []))
+                standing.move_to(datetime.combine(day, CLOSING, self.settings.zone))
+                await self._post(receipts.get(day, []))
+
+    async def _insert(self, table: type[SQLModel], rows: list[dict[str, Any]]) -> None:
+        if rows:
+            await self.session.execute(insert(table), rows)
+
+    async def _found_chain(self) -> None:
+        now = clock.now()
+        stamps = {"version": 1, "created_at": now, "updated_at": now}
+        chain = self.chain
+        self.stores = {store.code: new_id() for store in chain.stores}
+        await self._insert(
+            Store,
+            [
+                {
+                    "id": self.stores[store.code],
+                    "code": store.code,
+                    "name": store.name,
+                    "address": store.address,
+                    "opening_hours": {
+                        weekday: [[_clock_time(a), _clock_time(b, "24:00")] for a, b in intervals]
+                        for weekday, intervals in zip(WEEKDAYS, store.opening_hours, strict=True)
+                    },
+                    "is_active": True,
+                    **stamps,
+                }
+                for store in chain.stores
+            ],
+        )
+        self.staff = {person.username: new_id() for person in chain.staff}
+        await self._insert(
+            Staff,
+            [
+                {
+                    "id": self.staff[person.username],
+                    "username": person.username,
+                    "display_name": person.name,
+                    "role": Role(person.role),
+                    "password_hash": self.password_hash,
+                    "password_changed_at": now,
+                    **stamps,
+                }
+                for person in chain.staff
+            ],
+        )
+        await self._insert(
+            StaffStore,
+            [
+                {"staff_id": self.staff[person.username], "store_id": self.stores[code]}
+                for person in chain.staff
+                for code in person.store_codes
+            ],
+        )
+        for source in chain.sources:
+            self.sources[source.code] = SourceFacts(
+                id=new_id(),
+                code=source.code,
+                store_id=self.stores[source.store_code],
+                store_code=source.store_code,
+                mode=SourceMode.LIVE,
+                receipt_rule=ReceiptRule.EVER,
+                currency=self.settings.currency,
+            )
+        await self._insert(
+            Source,
+            [
+                {
+                    "id": self.sources[source.code].id,
+                    "code": source.code,
+                    "name": source.name,
+                    "kind": SourceKind(source.kind),
+                    "store_id": self.stores[source.store_code],
+                    "mode": SourceMode.LIVE,
+                    "receipt_rule": ReceiptRule.EVER,
+                    "currency": self.settings.currency,
+                    "is_active": True,
+                    **stamps,
+                }
+                for source in chain.sources
+            ],
+        )
+        await self._insert(
+            SourceSecret,
+            [
+                {
+                    "id": new_id(),
+                    "source_id": facts.id,
+                    "slot": 1,
+                    "secret": security.new_webhook_secret(),
+                    "created_at": now,
+                }
+                for facts in self.sources.values()
+            ],
+        )
+        await self._insert(
+            Product,
+            [
+                {
+                    "id": new_id(),
+                    "sku": product.sku,
+                    "isbn": product.isbn,
+                    "title": product.title,
+                    "category": product.category_code,
+                    "list_price": product.list_price,
+                    "unit_cost": product.unit_cost,
+                    "is_active": True,
+                    **stamps,
+                }
+                for product in chain.products
+            ],
+        )
+
+    async def _register(self, customers: list[DemoCustomer]) -> None:
+        """Write a day's new cards, as creating each over the API would."""
+        if not customers:
+            return
+        now = clock.now()
+        ids = {customer.member_number: new_id() for customer in customers}
+        await self._insert(Customer, [self._card(ids, customer) for customer in customers])
+        identities = [
+            (ids[customer.member_number], kind, value)
+            for customer in customers
+            for kind, value in (
+                (IdentityKind.MEMBER_NUMBER, customer.member_number),
+                (IdentityKind.PHONE, customer.phone),
+                (IdentityKind.EMAIL, customer.email),
+            )
+            if value
+        ]
+        await self._insert(
+            Identity,
+            [
+                {
+                    "kind": kind,
+                    "system": "",
+                    "value": value,
+                    "customer_id": owner,
+                    "created_at": now,
+                }
+                for owner, kind, value in identities
+            ],
+        )
+        await self._insert(
+            CustomerIdentity,
+            [
+                {
+                    "customer_id": owner,
+                    "id": new_id(),
+                    "kind": kind,
+                    "system": "",
+                    "value": value,
+                    "is_primary": True,
+                    "added_at": now,
+                }
+                for owner, kind, value in identities
+            ],
+        )
+        await self._insert(
+            CustomerChange,
+            [
+                {
+                    "customer_id": customer_id,
+                    "id": new_id(),
+                    "version": 1,
+                    "changed_at": now,
+                    "actor_kind": ActorKind.SYSTEM,
+                    "changes": {"name": [None, customer.name]},
+                }
+                for customer, customer_id in zip(customers, ids.values(), strict=True)
+            ],
+        )
+        await self._insert(
+            OutboxEvent,
+            [
+                {
+                    "id": new_id(),
+                    "type": DomainEvent.CUSTOMER_CREATED,
+                    "occurred_at": now,
+                    "customer_id": customer_id,
+                    "subject_id": customer_id,
+                    "payload": {},
+                }
+                for customer_id in ids.values()
+            ],
+        )
+        await tiers.assign_initial_to(
+            self.session,
+            self.settings,
+            dict.fromkeys(ids.values(), CustomerKind.INDIVIDUAL),
+        )
+
+    def _card(self, ids: Mapping[str, UUID], customer: DemoCustomer) -> dict[str, Any]:
+        now, birthday = clock.now(), customer.birthday
+        return {
+            "id": ids[customer.member_number],
+            "kind": CustomerKind.INDIVIDUAL,
+            "status": CustomerStatus.ACTIVE,
+            "name": customer.name,
+            "gender": Gender(customer.gender) if customer.gender else None,
+            "birthday_calendar": BirthdayCalendar.SOLAR if birthday else None,
+            "birth_year": birthday.year if birthday else None,
+            "birth_month": birthday.month if birthday else None,
+            "birth_day": birthday.day if birthday else None,
+            "birth_month_is_leap": False,
+            "origin": CustomerOrigin.STORE,
+            "home_store_id": self.stores[customer.home_store_code],
+            "owner_staff_id": self.staff[customer.owner_username]
+            if customer.owner_username
+            else None,
+            "registered_on": customer.registered_on,
+            "version": 1,
+            "created_at": now,
+            "updated_at": now,
+        }
+
+    async def _post(self, receipts: list[DemoSale | DemoRefund]) -> None:
+        """Post a day's receipts the way tills' events are."""
+        received = []
+        for receipt in receipts:
+            body = _event_of(receipt)
+            event = (
+                SaleEvent.model_validate(body)
+                if isinstance(receipt, DemoSale)
+                else RefundEvent.model_validate(body)
+            )
+            received.append(ReceivedEvent(self.sources[receipt.source_code], body, event))
+        await pos_intake.take_events(self.session, self.settings, received)
+
+
+def _event_of(receipt: DemoSale | DemoRefund) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "event_id": receipt.event_id,
+        "occurred_at": receipt.occurred_at.astimezone(UTC).isoformat(),
+        "store": receipt.store_code,
+        "receipt_number": receipt.receipt_number,
+        "currency": "CNY",
+        "total": str(receipt.total),
+    }
+    if isinstance(receipt, DemoSale):
+        identity = receipt.identity
+        customer = {"kind": identity.kind, "value": identity.value} if identity else None
+        lines = [
+            {
+                "line_number": line.number,
+                "sku": line.sku,
+                "quantity": str(line.quantity),
+                "unit_price": str(line.unit_price),
+                "discount": str(line.discount),
+                "amount": str(line.amount),
+            }
+            for line in receipt.lines
+        ]
+        return {**body, "type": "sale", "customer": customer, "lines": lines}
+    returned = [
+        {
+            "line_number": line.number,
+            "refunds_line": line.sale_line_number,
+            "quantity": str(line.quantity),
+            "amount": str(line.amount),
+        }
+        for line in receipt.lines
+    ]
+    return {
+        **body,
+        "type": "refund",
+        "original": {"receipt_number": receipt.sale_receipt_number},
+        "lines": returned,
+    }
+
+
+def _clock_time(moment: time, midnight: str = "00:00") -> str:
+    return midnight if moment == time(0) else moment.strftime("%H:%M")

@@ -1,0 +1,126 @@
+"""The demo chain in a database: the published table comes out of it exactly."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, time
+
+import httpx
+import pytest
+from sqlalchemy import func, select
+
+from app.core import clock, security
+from app.core.config import Settings
+from app.core.database import Database
+from app.core.ids import new_id
+from app.demo.load import load_demo, showcase_sale
+from app.models import CustomerStats, PosEvent
+from app.services import statistics
+from app.vocabulary import EventStatus
+from tests.conftest import client_of
+from tests.support import databases
+from tests.support.world import World, send_event
+
+LOADED_ON = datetime(2026, 11, 21, tzinfo=UTC).date()
+PASSWORD = "a demo password"
+
+
+@pytest.fixture(scope="module")
+async def chain(worker_name: str) -> AsyncIterator[Database]:
+    """The demo chain, loaded once for this file; tests add to it and say so."""
+    settings = Settings(_env_file=None)
+    async with databases.clone(f"{worker_name}_demo_{new_id().hex[-12:]}") as name:
+        database = Database(databases.url_for(name, databases.SERVICE), settings)
+        await load_demo(database, settings, LOADED_ON, PASSWORD)
+        yield database
+        await database.close()
+
+
+async def sign_in(client: httpx.AsyncClient, username: str = "manager") -> dict[str, str]:
+    answer = await client.post(
+        "/v1/auth/token", data={"username": username, "password": PASSWORD}
+    )
+    assert answer.status_code == 200, answer.text
+    return {"Authorization": f"Bearer {answer.json()['access_token']}"}
+
+
+@pytest.fixture
+def on_the_load_day(settings: Settings) -> AsyncIterator[None]:
+    noon = datetime.combine(LOADED_ON, time(12), settings.zone)
+    with clock.using(clock.FixedClock(noon), everywhere=True):
+        yield
+
+
+async def test_the_published_table_comes_out_on_the_day_of_the_load(
+    chain: Database, settings: Settings, on_the_load_day: None
+) -> None:
+    async with client_of(chain, settings) as client:
+        headers = await sign_in(client)
+        answer = await client.get("/v1/reports/tier-distribution", headers=headers)
+    assert answer.status_code == 200, answer.text
+    table = answer.json()
+    assert (table["customers"], table["amount"]) == (2166, "581780.00")
+    assert [
+        (row["level"]["code"], row["customers"], row["customers_share"], row["amount"],
+         row["amount_share"])
+        for row in table["levels"]
+    ] == [
+        ("main", 93, "4.3", "232730.00", "40.0"),
+        ("ordinary", 408, "18.8", "162990.00", "28.0"),
+        ("small", 1665, "76.9", "186060.00", "32.0"),
+    ]  # fmt: skip
+
+
+async def test_every_event_of_the_year_was_applied_or_waits_for_its_card(chain: Database) -> None:
+    async with chain.transaction() as session:
+        counted = dict(
+            (
+                await session.execute(select(PosEvent.status, func.count()).group_by(PosEvent.status))
+            ).all()
+        )
+    assert set(counted) == {EventStatus.APPLIED, EventStatus.AWAITING_CUSTOMER}
+    assert counted[EventStatus.AWAITING_CUSTOMER] == 7
+
+
+async def test_statistics_equal_a_rebuild_from_the_receipts(
+    chain: Database, on_the_load_day: None
+) -> None:
+    async with chain.transaction() as session:
+        found = await statistics.check(session, LOADED_ON)
+        assert found["different"] == 0
+        assert found["customers"] == 2166
+        assert (await statistics.rebuild(session, LOADED_ON))["corrected"] == found["due"]
+        assert await session.scalar(select(func.sum(CustomerStats.net_365))) == 581780
+
+
+async def test_an_earlier_day_shows_the_tiers_of_that_day(
+    chain: Database, settings: Settings, on_the_load_day: None
+) -> None:
+    async with client_of(chain, settings) as client:
+        headers = await sign_in(client)
+        answer = await client.get(
+            "/v1/reports/tier-distribution", params={"as_of": "2026-05-31"}, headers=headers
+        )
+    table = answer.json()
+    assert table["customers"] < 2166
+    assert sum(row["customers"] for row in table["levels"]) == table["customers"]
+    assert 0 < table["levels"][0]["customers"] < 93
+
+
+async def test_the_showcase_sale_lifts_a_named_customer_from_ordinary_to_main(
+    chain: Database, settings: Settings, on_the_load_day: None
+) -> None:
+    ready = await showcase_sale(chain)
+    world = World(secrets={ready.source_code: ready.secret})
+    async with client_of(chain, settings) as client:
+        answer = await send_event(client, world, dict(ready.event), ready.source_code)
+    assert answer.status_code == 200, answer.text
+    body = answer.json()
+    assert body["customer"]["name"] == ready.customer_name == "顾念书"
+    assert (body["tier"]["before"], body["tier"]["after"]) == ("ordinary", "main")
+    assert body["tier"]["net_spend"] == "1026.00"
+
+
+async def test_loading_again_changes_nothing(chain: Database, settings: Settings) -> None:
+    summary = await load_demo(chain, settings, LOADED_ON, "another password")
+    assert summary.was_loaded is False
+    assert summary.customers == 2206
+    assert security.TOKEN_PREFIX
