@@ -9,7 +9,7 @@ import zlib
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -25,6 +25,8 @@ from app.core.database import Database
 from app.core.ids import new_id
 from app.demo.chain import build_chain
 from app.demo.customers import SHOWCASE_MEMBER_NUMBER
+from app.demo.events import event_of
+from app.demo.founding import founding_rows, source_facts
 from app.demo.values import DemoChain, DemoCustomer, DemoRefund, DemoSale
 from app.models import (
     Customer,
@@ -36,8 +38,6 @@ from app.models import (
     Purchase,
     Source,
     SourceSecret,
-    Staff,
-    StaffStore,
     Store,
 )
 from app.schemas.pos_events import RefundEvent, SaleEvent
@@ -53,14 +53,9 @@ from app.vocabulary import (
     DomainEvent,
     Gender,
     IdentityKind,
-    ReceiptRule,
-    Role,
-    SourceKind,
-    SourceMode,
 )
 
 log = structlog.get_logger()
-WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 CLOSING = time(23, 59, 30)
 SHOWCASE_SOURCE = "till-s01-1"
 SHOWCASE_PRICE = Decimal("58.00")
@@ -209,110 +204,13 @@ class _Loader:
             await self.session.execute(insert(table), rows)
 
     async def _found_chain(self) -> None:
-        now = clock.now()
-        stamps = {"version": 1, "created_at": now, "updated_at": now}
-        chain = self.chain
-        self.stores = {store.code: new_id() for store in chain.stores}
-        await self._insert(
-            Store,
-            [
-                {
-                    "id": self.stores[store.code],
-                    "code": store.code,
-                    "name": store.name,
-                    "address": store.address,
-                    "opening_hours": {
-                        weekday: [[_clock_time(a), _clock_time(b, "24:00")] for a, b in intervals]
-                        for weekday, intervals in zip(WEEKDAYS, store.opening_hours, strict=True)
-                    },
-                    "is_active": True,
-                    **stamps,
-                }
-                for store in chain.stores
-            ],
-        )
-        self.staff = {person.username: new_id() for person in chain.staff}
-        await self._insert(
-            Staff,
-            [
-                {
-                    "id": self.staff[person.username],
-                    "username": person.username,
-                    "display_name": person.name,
-                    "role": Role(person.role),
-                    "password_hash": self.password_hash,
-                    "password_changed_at": now,
-                    **stamps,
-                }
-                for person in chain.staff
-            ],
-        )
-        await self._insert(
-            StaffStore,
-            [
-                {"staff_id": self.staff[person.username], "store_id": self.stores[code]}
-                for person in chain.staff
-                for code in person.store_codes
-            ],
-        )
-        for source in chain.sources:
-            self.sources[source.code] = SourceFacts(
-                id=new_id(),
-                code=source.code,
-                store_id=self.stores[source.store_code],
-                store_code=source.store_code,
-                mode=SourceMode.LIVE,
-                receipt_rule=ReceiptRule.EVER,
-                currency=self.settings.currency,
-            )
-        await self._insert(
-            Source,
-            [
-                {
-                    "id": self.sources[source.code].id,
-                    "code": source.code,
-                    "name": source.name,
-                    "kind": SourceKind(source.kind),
-                    "store_id": self.stores[source.store_code],
-                    "mode": SourceMode.LIVE,
-                    "receipt_rule": ReceiptRule.EVER,
-                    "currency": self.settings.currency,
-                    "is_active": True,
-                    **stamps,
-                }
-                for source in chain.sources
-            ],
-        )
-        await self._insert(
-            SourceSecret,
-            [
-                {
-                    "id": new_id(),
-                    "source_id": facts.id,
-                    "slot": 1,
-                    "secret": security.new_webhook_secret(),
-                    "created_at": now,
-                }
-                for facts in self.sources.values()
-            ],
-        )
-        await self._insert(
-            Product,
-            [
-                {
-                    "id": new_id(),
-                    "sku": product.sku,
-                    "isbn": product.isbn,
-                    "title": product.title,
-                    "category": product.category_code,
-                    "list_price": product.list_price,
-                    "unit_cost": product.unit_cost,
-                    "is_active": True,
-                    **stamps,
-                }
-                for product in chain.products
-            ],
-        )
+        self.stores = {store.code: new_id() for store in self.chain.stores}
+        self.staff = {person.username: new_id() for person in self.chain.staff}
+        self.sources = source_facts(self.chain, self.stores, self.settings.currency)
+        for table, rows in founding_rows(
+            self.chain, self.stores, self.staff, self.sources, self.password_hash, clock.now()
+        ):
+            await self._insert(table, rows)
 
     async def _register(self, customers: list[DemoCustomer]) -> None:
         """Write a day's new cards, as creating each over the API would."""
@@ -421,7 +319,7 @@ class _Loader:
         """Post a day's receipts the way tills' events are."""
         received = []
         for receipt in receipts:
-            body = _event_of(receipt)
+            body = event_of(receipt)
             event = (
                 SaleEvent.model_validate(body)
                 if isinstance(receipt, DemoSale)
@@ -429,48 +327,3 @@ class _Loader:
             )
             received.append(ReceivedEvent(self.sources[receipt.source_code], body, event))
         await pos_intake.take_events(self.session, self.settings, received)
-
-
-def _event_of(receipt: DemoSale | DemoRefund) -> dict[str, Any]:
-    body: dict[str, Any] = {
-        "event_id": receipt.event_id,
-        "occurred_at": receipt.occurred_at.astimezone(UTC).isoformat(),
-        "store": receipt.store_code,
-        "receipt_number": receipt.receipt_number,
-        "currency": "CNY",
-        "total": str(receipt.total),
-    }
-    if isinstance(receipt, DemoSale):
-        identity = receipt.identity
-        customer = {"kind": identity.kind, "value": identity.value} if identity else None
-        lines = [
-            {
-                "line_number": line.number,
-                "sku": line.sku,
-                "quantity": str(line.quantity),
-                "unit_price": str(line.unit_price),
-                "discount": str(line.discount),
-                "amount": str(line.amount),
-            }
-            for line in receipt.lines
-        ]
-        return {**body, "type": "sale", "customer": customer, "lines": lines}
-    returned = [
-        {
-            "line_number": line.number,
-            "refunds_line": line.sale_line_number,
-            "quantity": str(line.quantity),
-            "amount": str(line.amount),
-        }
-        for line in receipt.lines
-    ]
-    return {
-        **body,
-        "type": "refund",
-        "original": {"receipt_number": receipt.sale_receipt_number},
-        "lines": returned,
-    }
-
-
-def _clock_time(moment: time, midnight: str = "00:00") -> str:
-    return midnight if moment == time(0) else moment.strftime("%H:%M")

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from sqlalchemy import func, select
 
-from app.core import clock, security
+from app.core import clock
 from app.core.config import Settings
 from app.core.database import Database
 from app.core.ids import new_id
@@ -35,9 +35,7 @@ async def chain(worker_name: str) -> AsyncIterator[Database]:
 
 
 async def sign_in(client: httpx.AsyncClient, username: str = "manager") -> dict[str, str]:
-    answer = await client.post(
-        "/v1/auth/token", data={"username": username, "password": PASSWORD}
-    )
+    answer = await client.post("/v1/auth/token", data={"username": username, "password": PASSWORD})
     assert answer.status_code == 200, answer.text
     return {"Authorization": f"Bearer {answer.json()['access_token']}"}
 
@@ -73,7 +71,9 @@ async def test_every_event_of_the_year_was_applied_or_waits_for_its_card(chain: 
     async with chain.transaction() as session:
         counted = dict(
             (
-                await session.execute(select(PosEvent.status, func.count()).group_by(PosEvent.status))
+                await session.execute(
+                    select(PosEvent.status, func.count()).group_by(PosEvent.status)
+                )
             ).all()
         )
     assert set(counted) == {EventStatus.APPLIED, EventStatus.AWAITING_CUSTOMER}
@@ -123,4 +123,3 @@ async def test_loading_again_changes_nothing(chain: Database, settings: Settings
     summary = await load_demo(chain, settings, LOADED_ON, "another password")
     assert summary.was_loaded is False
     assert summary.customers == 2206
-    assert security.TOKEN_PREFIX
