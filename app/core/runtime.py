@@ -25,7 +25,12 @@ import asyncpg
 import structlog
 
 from app.core.config import DEFAULT_SECRET_KEY, Settings
-from app.core.embedded_postgres import ensure_database, running
+from app.core.embedded_postgres import (
+    EmbeddedPostgresError,
+    ensure_database,
+    running,
+    start,
+)
 
 log = structlog.get_logger()
 
@@ -34,6 +39,7 @@ OWNER_ROLE: Final = "huike_owner"
 VERSIONS_FOLDER: Final = Path(__file__).resolve().parents[2] / "alembic" / "versions"
 
 _CONNECT_SECONDS: Final = 5.0
+_WATCH_SECONDS: Final = 1.0
 _RUN_LOCK: Final = "run.lock"
 _STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 _SECRET_KEY_FILE: Final = "secret-key"  # noqa: S105 - the name of a file
@@ -150,8 +156,12 @@ def running_address(folder: Path) -> str | None:
 
 
 @asynccontextmanager
-async def database_addresses(settings: Settings) -> AsyncIterator[Addresses]:
-    """Say where the database is, and keep the embedded server running for the block.
+async def database_addresses(
+    settings: Settings, *, watched: bool = False
+) -> AsyncIterator[Addresses]:
+    """Say where the database is, and hold the embedded server for the block.
+
+    ``watched`` is for who stays: a server that was killed meanwhile is started again.
 
     Raises:
         EmbeddedPostgresError: the embedded server can't run.
@@ -166,11 +176,34 @@ async def database_addresses(settings: Settings) -> AsyncIterator[Addresses]:
     folder, role = settings.data_dir / "postgres", settings.database_service_role
     async with running(folder, run_as=settings.embedded_run_as) as server:
         await ensure_database(server, database=DATABASE, owner=OWNER_ROLE, service=role)
-        yield Addresses(server.url(DATABASE, role), server.url(DATABASE, OWNER_ROLE))
+        addresses = Addresses(server.url(DATABASE, role), server.url(DATABASE, OWNER_ROLE))
+        if not watched:
+            yield addresses
+            return
+        watch = asyncio.create_task(_watch_server(folder, settings.embedded_run_as))
+        try:
+            yield addresses
+        finally:
+            watch.cancel()
+            await asyncio.wait([watch])
+
+
+async def _watch_server(folder: Path, run_as: str) -> None:
+    """Join the server now and then: joining one that is gone starts it."""
+    while True:
+        await asyncio.sleep(_WATCH_SECONDS)
+        try:
+            async with await start(folder, run_as=run_as) as handle:
+                if handle.started:
+                    log.warning("embedded_server_restarted")
+        except EmbeddedPostgresError as error:
+            log.warning("embedded_server_gone", error=str(error))
 
 
 @asynccontextmanager
-async def prepared_database(settings: Settings) -> AsyncIterator[Addresses]:
+async def prepared_database(
+    settings: Settings, *, watched: bool = False
+) -> AsyncIterator[Addresses]:
     """Say where the database is once its tables are what the code expects.
 
     The embedded database is migrated; a given one is left to ``huike migrate`` and only looked
@@ -180,7 +213,7 @@ async def prepared_database(settings: Settings) -> AsyncIterator[Addresses]:
         EmbeddedPostgresError: the embedded server can't run.
         CannotStartError: the tables of a given database are older than the code.
     """
-    async with database_addresses(settings) as addresses:
+    async with database_addresses(settings, watched=watched) as addresses:
         if settings.database_url is None:
             await migrate_if_needed(addresses, settings)
         else:

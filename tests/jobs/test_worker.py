@@ -15,7 +15,7 @@ from app.core.config import Settings
 from app.core.database import Database
 from app.core.queue import enqueue, read_payload
 from app.jobs import worker
-from app.jobs.nightly import STEPS
+from app.jobs.nightly import STEPS, newest_due_night
 from app.jobs.registry import JOBS, NIGHT, Job, JobContext
 from app.jobs.worker import queue_due_night, run_worker
 from app.services import nights
@@ -66,7 +66,7 @@ async def statuses(database: Database, name: str) -> list[tuple[str, int]]:
 @pytest.fixture(autouse=True)
 async def no_night_is_due(fresh_database: Database, settings: Settings) -> None:
     """Say that the night which is due has run, for tests that are about other jobs."""
-    as_of = worker.newest_due_night(clock.now(), settings.zone)
+    as_of = newest_due_night(clock.now(), settings.zone)
     async with fresh_database.transaction() as session:
         for step, _ in STEPS:
             await nights.begin_step(session, as_of, step, clock.now())

@@ -1,0 +1,1 @@
+"""What Huike survives."""

@@ -1,0 +1,289 @@
+"""The command line, as a process of its own on a real database."""
+
+import asyncio
+import json
+import os
+import socket
+import sys
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, text
+
+from app.core.config import Settings
+from app.core.database import Database
+from app.core.runtime import revisions
+from app.core.security import verify_password
+from app.main import create_app
+from app.models import NightStep, Staff
+from app.vocabulary import Role
+from tests.support import databases
+
+PROJECT = Path(__file__).resolve().parents[1]
+PATIENCE_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a command ended and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Huike:
+    """Run commands in an empty folder, with nothing of our own environment's settings."""
+
+    def __init__(self, folder: Path, **variables: str) -> None:
+        self.folder = folder
+        kept = {name: value for name, value in os.environ.items() if "HUIKE" not in name}
+        self.environment = {
+            **kept,
+            "PYTHONPATH": str(PROJECT),
+            "HUIKE_DATA_DIR": str(folder / "data"),
+            **variables,
+        }
+
+    async def __call__(self, *arguments: str, **variables: str) -> Outcome:
+        return await self.python("-m", "app.cli", *arguments, **variables)
+
+    async def python(self, *arguments: str, **variables: str) -> Outcome:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *arguments,
+            cwd=self.folder,
+            env={**self.environment, **variables},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        try:
+            out, err = await asyncio.wait_for(process.communicate(), PATIENCE_SECONDS)
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        assert process.returncode is not None
+        return Outcome(process.returncode, out.decode(), err.decode())
+
+
+@pytest.fixture
+def huike(tmp_path: Path) -> Huike:
+    """The command without any database."""
+    return Huike(tmp_path)
+
+
+@pytest.fixture
+def on_database(tmp_path: Path, fresh_database: Database) -> Huike:
+    """The command on a database of one's own."""
+    return Huike(tmp_path, HUIKE_DATABASE_URL=fresh_database.url)
+
+
+# --- Without a database -----------------------------------------------------------------------
+
+
+async def test_the_command_itself_loads_nothing_heavy(huike: Huike) -> None:
+    script = (
+        "import sys, app.cli;"
+        "print([name for name in ('alembic', 'asyncpg', 'fastapi', 'httpx', 'pgqueuer',"
+        " 'pydantic', 'sqlalchemy', 'starlette', 'uvicorn') if name in sys.modules])"
+    )
+
+    outcome = await huike.python("-c", script)
+
+    assert (outcome.code, outcome.out) == (0, "[]\n")
+
+
+async def test_help_names_every_command(huike: Huike) -> None:
+    outcome = await huike("--help", COLUMNS="120", NO_COLOR="1")
+
+    assert outcome.code == 0
+    for command in (
+        "serve", "run", "worker", "migrate", "demo", "demo-sale", "nightly", "rebuild-stats",
+        "create-admin", "openapi",
+    ):  # fmt: skip
+        assert f" {command} " in outcome.out
+
+
+async def test_the_api_document_is_the_same_whatever_the_environment_says(
+    huike: Huike, settings: Settings
+) -> None:
+    database = Database("postgresql+asyncpg://", settings)
+    document = create_app(settings, database).openapi()
+    expected = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+    await database.close()
+
+    printed = await huike(
+        "openapi", HUIKE_TIMEZONE="Europe/Berlin", HUIKE_CURRENCY="EUR", HUIKE_HOST="0.0.0.0"
+    )
+    written = await huike("openapi", "--output", "document.json")
+
+    assert (printed.code, printed.out) == (0, expected)
+    assert (written.code, written.out) == (0, "")
+    assert (huike.folder / "document.json").read_text(encoding="utf-8") == expected
+
+
+async def test_a_wrong_setting_is_named_without_its_value(huike: Huike) -> None:
+    outcome = await huike("serve", HUIKE_PORT="99999", HUIKE_SECRET_KEY="s" * 40)
+
+    assert (outcome.code, outcome.out) == (1, "")
+    assert outcome.err.startswith("huike: HUIKE_PORT: Input should be less than or equal to 65535")
+    assert "99999" not in outcome.err
+
+
+async def test_serving_beyond_loopback_with_the_default_secret_is_refused(huike: Huike) -> None:
+    outcome = await huike("serve", "--host", "0.0.0.0", "--port", "0")
+
+    assert outcome.code == 1
+    assert "HUIKE_SECRET_KEY is the default" in outcome.err
+    assert "Traceback" not in outcome.err
+    assert not (huike.folder / "data").exists()
+
+
+@pytest.mark.parametrize("command", ["serve", "run"])
+async def test_a_port_in_use_is_said_plainly_and_nothing_is_started(
+    huike: Huike, command: str
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+
+        outcome = await huike(command, "--port", str(port))
+
+    assert (outcome.code, outcome.out) == (1, "")
+    assert outcome.err == (
+        f"huike: Port {port} on 127.0.0.1 is in use. Choose another one with --port "
+        f"(make run PORT={port + 1}).\n"
+    )
+    assert not (huike.folder / "data" / "postgres").exists()
+
+
+# --- On a database ----------------------------------------------------------------------------
+
+
+async def test_migrating_brings_an_empty_database_to_the_newest_revision_once(
+    huike: Huike, worker_name: str
+) -> None:
+    newest = revisions()[-1]
+    async with databases.clone(f"{worker_name}_empty", template="template0") as name:
+        addresses = {
+            "HUIKE_DATABASE_URL": databases.url_for(name, databases.SERVICE),
+            "HUIKE_DATABASE_OWNER_URL": databases.url_for(name, databases.OWNER),
+        }
+
+        first = await huike("migrate", **addresses)
+        second = await huike("migrate", **addresses)
+
+    assert (first.code, first.out) == (0, f"Migrated to revision {newest}.\n")
+    assert (second.code, second.out) == (0, f"Already at revision {newest}.\n")
+
+
+async def test_commands_refuse_a_database_that_was_never_migrated(
+    huike: Huike, worker_name: str
+) -> None:
+    async with databases.clone(f"{worker_name}_empty", template="template0") as name:
+        url = databases.url_for(name, databases.SERVICE)
+
+        outcome = await huike("nightly", HUIKE_DATABASE_URL=url)
+
+    assert outcome.code == 1
+    assert "at revision none" in outcome.err
+    assert "Run: huike migrate" in outcome.err
+    assert "Traceback" not in outcome.err
+
+
+async def test_a_night_runs_for_the_day_that_is_named(
+    on_database: Huike, fresh_database: Database
+) -> None:
+    outcome = await on_database("nightly", "--as-of", "2026-11-21")
+
+    assert outcome.code == 0, outcome.err
+    assert outcome.out.splitlines()[0] == "Night of 2026-11-21:"
+    assert [line.split()[0] for line in outcome.out.splitlines()[1:]] == [
+        "metrics",
+        "tiers",
+        "housekeeping",
+    ]
+    async with fresh_database.transaction() as session:
+        rows = list(await session.scalars(select(NightStep)))
+    assert {(row.as_of, row.step) for row in rows} == {
+        (date(2026, 11, 21), step) for step in ("metrics", "tiers", "housekeeping")
+    }
+    assert all(row.finished_at for row in rows)
+
+
+async def test_statistics_of_an_empty_chain_agree_with_its_receipts(on_database: Huike) -> None:
+    checked = await on_database("rebuild-stats", "--check")
+    rebuilt = await on_database("rebuild-stats")
+
+    assert checked.code == 0, checked.err
+    assert "different 0" in checked.out
+    assert (rebuilt.code, rebuilt.out) == (0, "corrected 0\n")
+
+
+async def test_the_first_administrator_is_created_from_the_command_line(
+    on_database: Huike, fresh_database: Database
+) -> None:
+    outcome = await on_database("create-admin", "root-of-all", "--generate")
+
+    assert outcome.code == 0, outcome.err
+    said = outcome.out.splitlines()
+    assert said[0] == "Created administrator root-of-all."
+    password = said[1].removeprefix("Password: ")
+    async with fresh_database.transaction() as session:
+        (staff,) = await session.scalars(select(Staff))
+    assert (staff.username, staff.display_name, staff.role) == (
+        "root-of-all",
+        "root-of-all",
+        Role.ADMIN,
+    )
+    assert await verify_password(staff.password_hash, password)
+
+
+async def test_an_administrator_may_bring_a_password_in_the_environment(
+    on_database: Huike, fresh_database: Database
+) -> None:
+    password = "correct horse battery"
+
+    outcome = await on_database(
+        "create-admin", "kang", "--display-name", "康", HUIKE_ADMIN_PASSWORD=password
+    )
+
+    assert outcome.code == 0, outcome.err
+    assert password not in outcome.out
+    async with fresh_database.transaction() as session:
+        (staff,) = await session.scalars(select(Staff))
+    assert staff.display_name == "康"
+    assert await verify_password(staff.password_hash, password)
+
+
+async def test_a_user_name_that_is_taken_is_said_plainly(
+    on_database: Huike, fresh_database: Database
+) -> None:
+    first = await on_database("create-admin", "kang", "--generate")
+    second = await on_database("create-admin", "kang", "--generate")
+
+    assert (first.code, second.code) == (0, 1)
+    assert second.err.startswith("huike: ")
+    assert "Traceback" not in second.err
+    assert second.out == ""
+    async with fresh_database.transaction() as session:
+        assert await session.scalar(text("SELECT count(*) FROM staff")) == 1
+
+
+async def test_sending_a_demo_sale_to_nobody_is_said_plainly(on_database: Huike) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        await on_database("demo")
+
+        outcome = await on_database("demo-sale", "--send", "--url", url)
+
+    assert outcome.code == 1
+    assert "does not answer" in outcome.err
+    assert "Is Huike running?" in outcome.err
+    assert "Traceback" not in outcome.err
