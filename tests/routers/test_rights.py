@@ -30,6 +30,8 @@ AUDITOR = frozenset({Role.AUDITOR})
 MARKETING = frozenset({Role.MARKETING})
 ANYBODY = None
 """Routes that ask for no sign-in."""
+SIGNED = ANYBODY
+"""Tills don't sign in: they sign what they send."""
 
 WHO_MAY: Mapping[str, frozenset[Role] | None] = {
     "POST /v1/auth/token": ANYBODY,
@@ -45,6 +47,18 @@ WHO_MAY: Mapping[str, frozenset[Role] | None] = {
     "POST /v1/customers/{customer_id}/restore": COUNTER,
     "POST /v1/customers/{customer_id}/identities": COUNTER,
     "DELETE /v1/customers/{customer_id}/identities/{identity_id}": COUNTER,
+    "GET /v1/customers/{customer_id}/purchases": COUNTER | AUDITOR,
+    "GET /v1/customers/{customer_id}/purchases/{purchase_id}": COUNTER | AUDITOR,
+    "GET /v1/customers/{customer_id}/statistics": COUNTER | AUDITOR,
+    "GET /v1/customers/{customer_id}/tier": ALL,
+    "GET /v1/customers/{customer_id}/tier-history": ALL,
+    "GET /v1/tier-policies": ALL,
+    "GET /v1/reports/tier-distribution": LEADERS | MARKETING | AUDITOR,
+    "POST /v1/pos/{source}/events": SIGNED,
+    "POST /v1/pos/{source}/events/batch": SIGNED,
+    "GET /v1/pos/events": LEADERS | AUDITOR | frozenset({Role.SERVICE}),
+    "GET /v1/pos/{source}/events/{event_id}": LEADERS | AUDITOR | frozenset({Role.SERVICE}),
+    "POST /v1/pos/{source}/events/{event_id}/replay": LEADERS,
     "POST /v1/stores": ADMIN,
     "GET /v1/stores": ALL,
     "GET /v1/stores/{store_id}": ALL,
