@@ -651,7 +651,8 @@ async def test_an_ordinary_user_needs_no_help_from_root(base: Path) -> None:
     # The project and its packages may lie where only root can read: a copy of what it takes.
     code = base / "code"
     (code / "app" / "core").mkdir(parents=True)
-    for name in ("__init__.py", "core/__init__.py", "core/embedded_postgres.py"):
+    modules = ("__init__", "embedded_postgres", "postgres_account", "postgres_cluster")
+    for name in ("__init__.py", *(f"core/{module}.py" for module in modules)):
         shutil.copyfile(PROJECT / "app" / name, code / "app" / name)
     packages = Path(asyncpg.__file__).parents[1]
     for path in (packages / "asyncpg", *packages.glob("embedded_postgres*")):
