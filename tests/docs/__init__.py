@@ -1,0 +1,1 @@
+"""What the documents say is tried: examples are run, links followed, tables compared."""
