@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core import clock
 from app.core.config import Settings
 from app.core.database import raw_connection
-from app.queries import customer_stats, purchase_ingest
+from app.queries import customer_stats, waiting_purchases
 from app.rules.access import Actor
 from app.rules.tiering import Step
 from app.services import tiers
@@ -36,12 +36,12 @@ async def attach_purchases(
     await session.flush()
     connection = await raw_connection(session)
     keys = [(str(key.kind), key.system, key.value) for key in claimed]
-    rows = await purchase_ingest.awaiting(connection, keys)
+    rows = await waiting_purchases.awaiting(connection, keys)
     if not rows:
         return 0
     await customer_stats.lock_cards(connection, [customer_id])
     now = clock.now()
-    await purchase_ingest.move_to_card(connection, now, customer_id, rows)
+    await waiting_purchases.move_to_card(connection, now, customer_id, rows)
     first_day = clock.business_day(now, settings.zone).toordinal() - customer_stats.WINDOW_DAYS + 1
     steps = [
         Step(

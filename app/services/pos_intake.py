@@ -20,7 +20,7 @@ from app.core.database import raw_connection
 from app.core.errors import ConflictError, ForbiddenError, NotFoundError, RetryTransactionError
 from app.integrations.pos import standard_webhooks
 from app.models import PosEvent, Source
-from app.queries import purchase_ingest
+from app.queries import pos_events
 from app.rules.access import Actor
 from app.schemas.common import BilingualText
 from app.schemas.pos_events import EventProblem, EventResult, TillEvent
@@ -72,7 +72,7 @@ async def authenticate_source(
         UnauthenticatedError: no such source, not its signature, or signed too long ago.
         ForbiddenError: the source was switched off.
     """
-    row = await purchase_ingest.find_source(await raw_connection(session), code)
+    row = await pos_events.find_source(await raw_connection(session), code)
     secrets: list[str] = list(row["secrets"]) if row else []
     message_id = standard_webhooks.verify(
         headers, body, secrets, clock.now(), settings.webhook_tolerance_seconds
@@ -110,12 +110,10 @@ async def take_events(
         }
         for one in first.values()
     ]
-    new = await purchase_ingest.store_events(connection, clock.now(), rows)
+    new = await pos_events.store_events(connection, clock.now(), rows)
     pending = {key: PendingEvent(one.source, one.event) for key, one in first.items() if key in new}
     answers = await _post_and_save(session, settings, list(pending.values()))
-    known = await purchase_ingest.first_answers(
-        connection, [key for key in first if key not in new]
-    )
+    known = await pos_events.first_answers(connection, [key for key in first if key not in new])
     hashes = {(row["source_id"], row["event_id"]): row["body_hash"] for row in rows}
     taken = []
     for one in received:
@@ -175,7 +173,7 @@ async def _post_and_save(
             answer = answer_for(run, posted)
             answers[posted.pending] = answer
             outcomes.append(_outcome(run, posted, answer))
-    await purchase_ingest.save_outcomes(await raw_connection(session), outcomes)
+    await pos_events.save_outcomes(await raw_connection(session), outcomes)
     return answers
 
 
@@ -259,7 +257,7 @@ async def replay_event(
     """
     stored, _ = await get_event(session, actor, source, event_id)
     connection = await raw_connection(session)
-    row = await purchase_ingest.lock_event(connection, source, event_id)
+    row = await pos_events.lock_event(connection, source, event_id)
     assert row is not None
     if EventStatus(row["status"]) not in {EventStatus.HELD, EventStatus.PARKED}:
         raise ConflictError(

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core import clock
 from app.core.config import Settings
 from app.core.database import raw_connection
-from app.queries import outbox, purchase_ingest
+from app.queries import outbox, pos_events
 from app.rules import purchases
 from app.rules.purchases import Fault
 from app.schemas.pos_events import RefundEvent, SaleEvent, VoidEvent
@@ -86,7 +86,7 @@ def _check(run: Run, posted: Posted) -> None:
 
 async def _released(run: Run, receipts: Sequence[ReceiptKey]) -> list[Posted]:
     """Return the parked events that waited for these receipts; their turn is now."""
-    rows = await purchase_ingest.parked_for(run.connection, sorted(receipts))
+    rows = await pos_events.parked_for(run.connection, sorted(receipts))
     return [Posted(pending_of(row)) for row in rows]
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from app.core.errors import RetryTransactionError
 from app.core.ids import new_id
-from app.queries import purchase_ingest
+from app.queries import original_receipts, pos_events, purchase_ingest
 from app.rules import purchases
 from app.rules.purchases import Fault, ReturnedLine, SoldLine
 from app.schemas.pos_events import RefundEvent, SaleEvent
@@ -81,7 +81,7 @@ async def find_originals(
         if not isinstance(posted.pending.event, SaleEvent)
     ]
     codes = sorted({original.source for original in originals if original.source})
-    others = await purchase_ingest.sources_by_code(run.connection, codes) if codes else {}
+    others = await pos_events.sources_by_code(run.connection, codes) if codes else {}
     for posted in named:
         _note_original(run, posted, others)
     keys = sorted({one.awaits for one in named if one.awaits is not None})
@@ -235,7 +235,7 @@ async def post_voids(run: Run, voids: Sequence[Posted]) -> None:
             gives = original.amount if original.kind is PurchaseKind.REFUND else -original.amount
             run.add_step(posted, original.customer_id, gives, original.business_day, original.id)
         run.announce(DomainEvent.PURCHASE_VOIDED, posted, original.amount)
-    await purchase_ingest.void(run.connection, run.now, owned, unattached)
+    await original_receipts.void(run.connection, run.now, owned, unattached)
 
 
 async def _load_originals(run: Run, wanted: Sequence[Posted]) -> dict[Posted, Original]:
@@ -257,17 +257,17 @@ async def _load_originals(run: Run, wanted: Sequence[Posted]) -> dict[Posted, Or
     loose = sorted({key for key, owner in places.values() if owner is None})
     await run.lock_cards([owner for owner, _ in owned])
     found: dict[UUID, Original] = {}
-    for row in (await purchase_ingest.owned_originals(run.connection, owned)).values():
+    for row in (await original_receipts.owned_originals(run.connection, owned)).values():
         original = _original(row, row["customer_id"], None)
         for part in row["refunded"] or []:
             original.take(part["line"], _number(part["quantity"]), _number(part["amount"]))
         found[original.id] = original
-    for row in (await purchase_ingest.unattached_originals(run.connection, loose)).values():
+    for row in (await original_receipts.unattached_originals(run.connection, loose)).values():
         awaits = row["awaits_kind"] and IdentityKey(
             IdentityKind(row["awaits_kind"]), row["awaits_system"], row["awaits_value"]
         )
         found[row["id"]] = _original(row, None, awaits or None)
-    for part in await purchase_ingest.unattached_refunds(run.connection, loose):
+    for part in await original_receipts.unattached_refunds(run.connection, loose):
         found[part["refund_of_id"]].take(
             int(part["line"]), Decimal(part["quantity"]), Decimal(part["amount"])
         )

@@ -1,0 +1,66 @@
+"""Receipts that wait for a card, and their move to it. Set-based, raw asyncpg."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from app.queries.purchase_ingest import LINE_COLUMNS, LINE_FIELDS, RECEIPT_COLUMNS
+
+_AWAITING = """
+SELECT u.id, u.source_id, u.event_id, u.kind, u.status, u.business_day, u.occurred_at, u.amount,
+    u.refund_of_id, u.receipt_key
+FROM unattached_purchase AS u
+JOIN unnest($1::text[], $2::text[], $3::text[]) AS w (kind, system, value)
+    ON u.awaits_kind = w.kind AND u.awaits_system = w.system AND u.awaits_value = w.value
+ORDER BY u.id FOR UPDATE OF u
+"""
+# Sales before refunds, which refer to them.
+_MOVE = f"""
+INSERT INTO purchase (customer_id, voided_at, {RECEIPT_COLUMNS})
+SELECT $2, voided_at, {RECEIPT_COLUMNS}
+FROM unattached_purchase WHERE id = ANY($1::uuid[])
+ORDER BY kind DESC, id
+"""  # noqa: S608
+_MOVE_LINES = f"""
+INSERT INTO purchase_line (customer_id, purchase_id, {LINE_COLUMNS})
+SELECT $2, u.id, {", ".join(f"l.{name.strip()}" for name in LINE_COLUMNS.split(","))}
+FROM unattached_purchase AS u, jsonb_to_recordset(u.lines) AS l ({LINE_FIELDS})
+WHERE u.id = ANY($1::uuid[])
+"""  # noqa: S608
+_MOVED_RECEIPTS = """
+UPDATE receipt AS r SET customer_id = $3
+FROM unnest($1::uuid[], $2::text[]) AS w (source_id, receipt_key)
+WHERE r.source_id = w.source_id AND r.receipt_key = w.receipt_key
+"""
+_MOVED_EVENTS = """
+UPDATE pos_event AS e SET customer_id = $3, status = 'applied', applied_at = $4
+FROM unnest($1::uuid[], $2::text[]) AS w (source_id, event_id)
+WHERE e.source_id = w.source_id AND e.event_id = w.event_id AND e.status = 'awaiting_customer'
+"""
+_REMOVE_MOVED = "DELETE FROM unattached_purchase WHERE id = ANY($1::uuid[])"
+
+
+async def awaiting(connection: Any, keys: Sequence[tuple[str, str, str]]) -> list["asyncpg.Record"]:
+    """Lock and return the receipts that wait for a card with one of these identities."""
+    kinds, systems, values = (list(part) for part in zip(*keys, strict=True))
+    return list(await connection.fetch(_AWAITING, kinds, systems, values))
+
+
+async def move_to_card(
+    connection: Any, at: datetime, customer_id: UUID, rows: Sequence["asyncpg.Record"]
+) -> None:
+    """Move waiting receipts to a card: receipts, lines, receipt numbers, events."""
+    ids = [row["id"] for row in rows]
+    sources = [row["source_id"] for row in rows]
+    await connection.execute(_MOVE, ids, customer_id)
+    await connection.execute(_MOVE_LINES, ids, customer_id)
+    await connection.execute(
+        _MOVED_RECEIPTS, sources, [row["receipt_key"] for row in rows], customer_id
+    )
+    await connection.execute(
+        _MOVED_EVENTS, sources, [row["event_id"] for row in rows], customer_id, at
+    )
+    await connection.execute(_REMOVE_MOVED, ids)
