@@ -1,7 +1,6 @@
 """Machines and their keys."""
 
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter, Depends, Response
 
@@ -29,6 +28,7 @@ from app.web.answers import (
 from app.web.dependencies import Allow, Idempotent, SessionDep, SettingsDep
 from app.web.documentation import problems
 from app.web.pagination import Cursor, Limit, Page
+from app.web.parameters import ClientId, KeyId, OnlyDisabled
 from app.web.preconditions import IfMatch, seen_version, set_etag
 from app.web.route import HuikeRoute
 
@@ -58,7 +58,7 @@ async def list_api_clients(
     _: Administrator,
     session: SessionDep,
     settings: SettingsDep,
-    is_disabled: bool | None = None,
+    is_disabled: OnlyDisabled = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[ApiClientRead]:
@@ -75,7 +75,7 @@ async def list_api_clients(
 
 @router.get("/{client_id}", summary="Read a machine", responses=problems(*ON_READING))
 async def get_api_client(
-    client_id: UUID, _: Administrator, session: SessionDep, response: Response
+    client_id: ClientId, _: Administrator, session: SessionDep, response: Response
 ) -> ApiClientRead:
     """Return an API client; its ETag is needed to change it."""
     client = await api_clients.get_client(session, client_id)
@@ -87,7 +87,7 @@ async def get_api_client(
     "/{client_id}", summary="Change a machine", responses=problems(*ON_CHANGING, "conflict")
 )
 async def update_api_client(
-    client_id: UUID,
+    client_id: ClientId,
     body: ApiClientChange,
     actor: Administrator,
     session: SessionDep,
@@ -104,7 +104,7 @@ async def update_api_client(
 
 @router.post("/{client_id}/disable", summary="Disable a machine", responses=problems(*ON_READING))
 async def disable_api_client(
-    client_id: UUID, actor: Administrator, session: SessionDep, response: Response
+    client_id: ClientId, actor: Administrator, session: SessionDep, response: Response
 ) -> ApiClientRead:
     """Refuse all its keys from now on; doing it twice changes nothing."""
     client = await api_clients.disable_client(session, actor, client_id)
@@ -114,7 +114,7 @@ async def disable_api_client(
 
 @router.post("/{client_id}/enable", summary="Enable a machine", responses=problems(*ON_READING))
 async def enable_api_client(
-    client_id: UUID, actor: Administrator, session: SessionDep, response: Response
+    client_id: ClientId, actor: Administrator, session: SessionDep, response: Response
 ) -> ApiClientRead:
     """Let its live keys in again; doing it twice changes nothing."""
     client = await api_clients.enable_client(session, actor, client_id)
@@ -130,7 +130,7 @@ async def enable_api_client(
     dependencies=[Idempotent, Depends(ShownOnce("key"))],
 )
 async def create_api_key(
-    client_id: UUID,
+    client_id: ClientId,
     body: ApiKeyCreate,
     actor: Administrator,
     session: SessionDep,
@@ -146,7 +146,7 @@ async def create_api_key(
     "/{client_id}/keys/{key_id}", summary="Read about a key", responses=problems(*ON_READING)
 )
 async def get_api_key(
-    client_id: UUID, key_id: UUID, _: Administrator, session: SessionDep
+    client_id: ClientId, key_id: KeyId, _: Administrator, session: SessionDep
 ) -> ApiKeyRead:
     """Return how a key begins, when it ends and when it was last used."""
     return await api_clients.get_key(session, client_id, key_id)
@@ -159,7 +159,7 @@ async def get_api_key(
     responses=problems(*ON_READING),
 )
 async def revoke_api_key(
-    client_id: UUID, key_id: UUID, actor: Administrator, session: SessionDep
+    client_id: ClientId, key_id: KeyId, actor: Administrator, session: SessionDep
 ) -> None:
     """Revoke a key at once."""
     await api_clients.revoke_key(session, actor, client_id, key_id)

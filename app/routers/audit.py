@@ -31,9 +31,9 @@ async def list_audit_entries(
             pattern=r"^[a-z][a-z_]{0,40}$", description="What it was done to.", examples=["store"]
         ),
     ] = None,
-    object_id: UUID | None = None,
-    actor_id: UUID | None = None,
-    action: Action | None = None,
+    object_id: Annotated[UUID | None, Query(description="The one object.")] = None,
+    actor_id: Annotated[UUID | None, Query(description="Who did it.")] = None,
+    action: Annotated[Action | None, Query(description="What was done.")] = None,
     since: Annotated[Instant | None, Query(alias="from", description="From this instant.")] = None,
     until: Annotated[
         Instant | None, Query(alias="to", description="Up to this instant, which is left out.")

@@ -2,7 +2,6 @@
 
 from dataclasses import asdict
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
 
@@ -23,6 +22,7 @@ from app.web.answers import (
 from app.web.dependencies import Allow, Idempotent, SessionDep, SettingsDep
 from app.web.documentation import problems
 from app.web.pagination import Cursor, Limit, Page
+from app.web.parameters import OnlyActive, ProductId
 from app.web.preconditions import IfMatch, seen_version, set_etag
 from app.web.route import HuikeRoute
 
@@ -61,7 +61,7 @@ async def list_products(
     ] = None,
     category: Annotated[ShortText | None, Query(description="Exactly this category.")] = None,
     isbn: Annotated[Isbn | None, Query(description="Exactly this ISBN.")] = None,
-    is_active: bool | None = None,
+    is_active: OnlyActive = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[ProductRead]:
@@ -79,7 +79,7 @@ async def list_products(
 
 @router.get("/{product_id}", summary="Read a product", responses=problems(*ON_READING))
 async def get_product(
-    product_id: UUID, _: Reader, session: SessionDep, response: Response
+    product_id: ProductId, _: Reader, session: SessionDep, response: Response
 ) -> ProductRead:
     """Return a product; its ETag is needed to change it."""
     product = await catalogue.get_product(session, product_id)
@@ -91,7 +91,7 @@ async def get_product(
     "/{product_id}", summary="Change a product", responses=problems(*ON_CHANGING, "conflict")
 )
 async def update_product(
-    product_id: UUID,
+    product_id: ProductId,
     body: ProductChange,
     actor: Editor,
     session: SessionDep,

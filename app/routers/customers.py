@@ -13,9 +13,9 @@ from app.schemas.customers import (
     CustomerCreate,
     CustomerSort,
     CustomerUpdate,
-    Day,
     IdentityInput,
     IdentityReference,
+    RegistrationDay,
     StatusFilter,
 )
 from app.services import customer_identities, customers
@@ -23,6 +23,7 @@ from app.vocabulary import CustomerKind, Permission, TierLevel
 from app.web.dependencies import Allow, Idempotent, SessionDep, SettingsDep
 from app.web.documentation import ANY_REQUEST, SIGNED_IN, problems
 from app.web.pagination import Cursor, Limit, Page, decode_cursor, encode_cursor
+from app.web.parameters import CustomerId, IdentityId
 from app.web.preconditions import IfMatch, seen_version, set_etag
 from app.web.route import HuikeRoute
 
@@ -48,12 +49,18 @@ def _filters(
     status: Annotated[
         StatusFilter, Query(description="Archived cards only when asked.")
     ] = "active",
-    kind: Annotated[CustomerKind | None, Query()] = None,
-    home_store_id: Annotated[UUID | None, Query()] = None,
-    owner_staff_id: Annotated[UUID | None, Query()] = None,
+    kind: Annotated[CustomerKind | None, Query(description="People or organizations.")] = None,
+    home_store_id: Annotated[UUID | None, Query(description="Cards of this shop.")] = None,
+    owner_staff_id: Annotated[
+        UUID | None, Query(description="Cards that this member of staff looks after.")
+    ] = None,
     tier: Annotated[TierLevel | None, Query(description="The current tier.")] = None,
-    registered_from: Annotated[Day | None, Query(description="The first day that counts.")] = None,
-    registered_to: Annotated[Day | None, Query(description="The last day that counts.")] = None,
+    registered_from: Annotated[
+        RegistrationDay | None, Query(description="The first day that counts.")
+    ] = None,
+    registered_to: Annotated[
+        RegistrationDay | None, Query(description="The last day that counts.")
+    ] = None,
 ) -> CardFilters:
     return CardFilters(
         status=status,
@@ -128,7 +135,7 @@ async def lookup_customer(
 
 @router.get(CARD, summary="Read a card", responses=problems(*READING, "not-found"))
 async def get_customer(
-    customer_id: UUID, _actor: Reader, session: SessionDep, response: Response
+    customer_id: CustomerId, _actor: Reader, session: SessionDep, response: Response
 ) -> Card:
     """Return a card with its current tier and its identities."""
     card = await customers.get_customer(session, customer_id)
@@ -142,7 +149,7 @@ async def get_customer(
     responses=problems(*CHANGING, "malformed-json", "too-large", "unsupported-media-type"),
 )
 async def update_customer(
-    customer_id: UUID,
+    customer_id: CustomerId,
     body: CustomerUpdate,
     actor: Writer,
     session: SessionDep,
@@ -159,7 +166,7 @@ async def update_customer(
 
 @router.post(f"{CARD}/archive", summary="Archive a card", responses=problems(*CHANGING))
 async def archive_customer(
-    customer_id: UUID,
+    customer_id: CustomerId,
     actor: Writer,
     session: SessionDep,
     response: Response,
@@ -173,7 +180,7 @@ async def archive_customer(
 
 @router.post(f"{CARD}/restore", summary="Restore an archived card", responses=problems(*CHANGING))
 async def restore_customer(
-    customer_id: UUID,
+    customer_id: CustomerId,
     actor: Writer,
     session: SessionDep,
     response: Response,
@@ -196,7 +203,7 @@ async def restore_customer(
     dependencies=[Idempotent],
 )  # fmt: skip
 async def create_customer_identity(
-    customer_id: UUID,
+    customer_id: CustomerId,
     body: IdentityInput,
     actor: Writer,
     session: SessionDep,
@@ -217,8 +224,8 @@ async def create_customer_identity(
     responses=problems(*CHANGING),
 )
 async def delete_customer_identity(
-    customer_id: UUID,
-    identity_id: UUID,
+    customer_id: CustomerId,
+    identity_id: IdentityId,
     actor: Writer,
     session: SessionDep,
     response: Response,
@@ -237,7 +244,7 @@ async def delete_customer_identity(
     responses=problems(*READING, "not-found", "invalid-cursor"),
 )
 async def list_customer_changes(
-    customer_id: UUID,
+    customer_id: CustomerId,
     _actor: Reader,
     session: SessionDep,
     settings: SettingsDep,

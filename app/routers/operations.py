@@ -56,7 +56,15 @@ async def check_ready(request: Request, database: DatabaseDep) -> Health:
     summary="Figures for Prometheus",
     response_class=Response,
     responses={
-        200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "Metrics"},
+        200: {
+            "description": "Counters, gauges and histograms.",
+            "content": {
+                "text/plain": {
+                    "schema": {"type": "string"},
+                    "example": "huike_http_requests_in_progress 1.0\n",
+                }
+            },
+        },
         **problems("internal-error"),
     },
     dependencies=[Depends(Public("figures carry no personal data; keep them inside by the proxy"))],

@@ -39,9 +39,20 @@ _event: TypeAdapter[TillEvent] = TypeAdapter(TillEvent)
 
 SourceCode = Annotated[
     str,
-    Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$", examples=["till-s01-1"]),
+    Path(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$",
+        description="The code of the till or web shop.",
+        examples=["till-s01-1"],
+    ),
 ]
-StoredEventId = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9_:-]{0,127}$")]
+StoredEventId = Annotated[
+    str,
+    Path(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_:-]{0,127}$",
+        description="The sender's id of the event.",
+        examples=["till-s01-1-20261121-0042"],
+    ),
+]
 SIGNED = [Depends(Public("the source's signature over the raw bytes is checked instead"))]
 _SIGNATURE_HEADERS = [
     {
@@ -266,8 +277,16 @@ async def list_events(
     actor: Annotated[Actor, Depends(Allow(Permission.EVENTS_READ))],
     session: SessionDep,
     settings: SettingsDep,
-    status: Annotated[EventStatus | None, Query(description="For example `held`.")] = None,
-    source: Annotated[str | None, Query(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")] = None,
+    status: Annotated[
+        EventStatus | None, Query(description="In this state, for example `held`.")
+    ] = None,
+    source: Annotated[
+        str | None,
+        Query(
+            pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$",
+            description="Of this till or web shop, by its code.",
+        ),
+    ] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[StoredEvent]:

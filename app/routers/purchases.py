@@ -18,6 +18,7 @@ from app.vocabulary import Permission
 from app.web.dependencies import Allow, SessionDep, SettingsDep
 from app.web.documentation import SIGNED_IN, problems
 from app.web.pagination import Cursor, Limit, Page, decode_cursor, encode_cursor
+from app.web.parameters import CustomerId, PurchaseId
 from app.web.route import HuikeRoute
 
 router = APIRouter(prefix="/v1/customers", tags=["purchases"], route_class=HuikeRoute)
@@ -31,7 +32,7 @@ _READ = (*SIGNED_IN, "not-found", "validation", "internal-error", "unavailable")
     responses=problems(*_READ, "invalid-cursor"),
 )
 async def list_customer_purchases(
-    customer_id: UUID,
+    customer_id: CustomerId,
     actor: Reader,
     session: SessionDep,
     settings: SettingsDep,
@@ -46,7 +47,9 @@ async def list_customer_purchases(
     last = found[limit - 1] if len(found) > limit else None
     return Page(
         items=[PurchaseRead.model_validate(item) for item in found[:limit]],
-        next_cursor=last and encode_cursor(settings, listing, (last.occurred_at, last.id)),
+        next_cursor=None
+        if last is None
+        else encode_cursor(settings, listing, (last.occurred_at, last.id)),
     )
 
 
@@ -56,7 +59,7 @@ async def list_customer_purchases(
     responses=problems(*_READ),
 )
 async def get_customer_purchase(
-    customer_id: UUID, purchase_id: UUID, actor: Reader, session: SessionDep
+    customer_id: CustomerId, purchase_id: PurchaseId, actor: Reader, session: SessionDep
 ) -> PurchaseWithLines:
     """Return a receipt of a card with its lines."""
     purchase, lines = await purchases.get_purchase(session, customer_id, purchase_id)
@@ -72,7 +75,7 @@ async def get_customer_purchase(
     responses=problems(*_READ),
 )
 async def get_customer_statistics(
-    customer_id: UUID, actor: Reader, session: SessionDep
+    customer_id: CustomerId, actor: Reader, session: SessionDep
 ) -> CustomerStatistics:
     """Return counts and amounts of all time and of the rolling window."""
     return CustomerStatistics.model_validate(

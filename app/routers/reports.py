@@ -1,11 +1,11 @@
 """Figures over the chain."""
 
-from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
 from app.rules.access import Actor
+from app.schemas.common import Day
 from app.schemas.tiers import TierDistribution
 from app.services import tier_answers, tiers
 from app.vocabulary import CustomerKind, Permission
@@ -26,9 +26,11 @@ async def get_tier_distribution(
     session: SessionDep,
     settings: SettingsDep,
     as_of: Annotated[
-        date | None, Query(description="The day; today if left out. Not after today.")
+        Day | None, Query(description="The day; today if left out. Not after today.")
     ] = None,
-    kind: CustomerKind = CustomerKind.INDIVIDUAL,
+    kind: Annotated[
+        CustomerKind, Query(description="Individuals or organizations.")
+    ] = CustomerKind.INDIVIDUAL,
 ) -> TierDistribution:
     """Return the distribution table: level, customers, their share, net amount, its share.
 

@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Query, Response
 
 from app.rules.access import Actor
 from app.schemas.sources import (
@@ -29,6 +29,7 @@ from app.web.answers import (
 from app.web.dependencies import Allow, Idempotent, SessionDep, SettingsDep
 from app.web.documentation import problems
 from app.web.pagination import Cursor, Limit, Page
+from app.web.parameters import OnlyActive, SecretId, SourceId
 from app.web.preconditions import IfMatch, seen_version, set_etag
 from app.web.route import HuikeRoute
 
@@ -63,8 +64,8 @@ async def list_sources(
     actor: Reader,
     session: SessionDep,
     settings: SettingsDep,
-    store_id: UUID | None = None,
-    is_active: bool | None = None,
+    store_id: Annotated[UUID | None, Query(description="Of this shop.")] = None,
+    is_active: OnlyActive = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[SourceRead]:
@@ -83,7 +84,7 @@ async def list_sources(
 
 @router.get("/{source_id}", summary="Read a till or web shop", responses=problems(*ON_READING))
 async def get_source(
-    source_id: UUID, actor: Reader, session: SessionDep, response: Response
+    source_id: SourceId, actor: Reader, session: SessionDep, response: Response
 ) -> SourceRead:
     """Return a sender of sales, without its secrets; its ETag is needed to change it."""
     source = await sources.get_source(session, actor, source_id)
@@ -97,7 +98,7 @@ async def get_source(
     responses=problems(*ON_CHANGING, "invalid-transition"),
 )
 async def update_source(
-    source_id: UUID,
+    source_id: SourceId,
     body: SourceChange,
     actor: Administrator,
     session: SessionDep,
@@ -118,7 +119,7 @@ async def update_source(
     dependencies=[Idempotent, Depends(ShownOnce("secret"))],
 )
 async def create_source_secret(
-    source_id: UUID, actor: Administrator, session: SessionDep, response: Response
+    source_id: SourceId, actor: Administrator, session: SessionDep, response: Response
 ) -> SecretCreated:
     """Add a secret, shown once; both are good until one is revoked. At most two live ones."""
     secret = await sources.create_secret(session, actor, source_id)
@@ -132,7 +133,7 @@ async def create_source_secret(
     responses=problems(*ON_READING),
 )
 async def get_source_secret(
-    source_id: UUID, secret_id: UUID, actor: Reader, session: SessionDep
+    source_id: SourceId, secret_id: SecretId, actor: Reader, session: SessionDep
 ) -> SecretRead:
     """Return when a live secret was made; the secret itself was shown once."""
     return await sources.get_secret(session, actor, source_id, secret_id)
@@ -145,7 +146,7 @@ async def get_source_secret(
     responses=problems(*ON_READING),
 )
 async def revoke_source_secret(
-    source_id: UUID, secret_id: UUID, actor: Administrator, session: SessionDep
+    source_id: SourceId, secret_id: SecretId, actor: Administrator, session: SessionDep
 ) -> None:
     """Revoke a secret at once; what is signed with it is refused from now on."""
     await sources.revoke_secret(session, actor, source_id, secret_id)

@@ -35,6 +35,7 @@ from app.web.answers import (
 from app.web.dependencies import Allow, Idempotent, SessionDep, SettingsDep
 from app.web.documentation import ANY_REQUEST, SIGNED_IN, problems
 from app.web.pagination import Cursor, Limit, Page
+from app.web.parameters import AbsenceId, OnlyDisabled, StaffId
 from app.web.preconditions import IfMatch, seen_version, set_etag
 from app.web.route import HuikeRoute
 
@@ -65,9 +66,9 @@ async def list_staff(
     _: Reader,
     session: SessionDep,
     settings: SettingsDep,
-    role: Role | None = None,
+    role: Annotated[Role | None, Query(description="Of this role.")] = None,
     store_id: Annotated[UUID | None, Query(description="Bound to this shop.")] = None,
-    is_disabled: bool | None = None,
+    is_disabled: OnlyDisabled = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[StaffRead]:
@@ -82,7 +83,7 @@ async def list_staff(
 
 @router.get("/{staff_id}", summary="Read a member of staff", responses=problems(*ON_READING))
 async def get_staff(
-    staff_id: UUID, _: Reader, session: SessionDep, response: Response
+    staff_id: StaffId, _: Reader, session: SessionDep, response: Response
 ) -> StaffRead:
     """Return a member of staff; the ETag is needed to change them."""
     found = await staff.get_staff(session, staff_id)
@@ -96,7 +97,7 @@ async def get_staff(
     responses=problems(*ON_CHANGING, "invalid-transition"),
 )
 async def update_staff(
-    staff_id: UUID,
+    staff_id: StaffId,
     body: StaffChange,
     actor: Administrator,
     session: SessionDep,
@@ -115,7 +116,7 @@ async def update_staff(
     responses=problems(*ON_READING, "invalid-transition"),
 )
 async def disable_staff(
-    staff_id: UUID, actor: Administrator, session: SessionDep, response: Response
+    staff_id: StaffId, actor: Administrator, session: SessionDep, response: Response
 ) -> StaffRead:
     """Disable an account and revoke its tokens at once; doing it twice changes nothing."""
     disabled = await staff.disable_staff(session, actor, staff_id)
@@ -125,7 +126,7 @@ async def disable_staff(
 
 @router.post("/{staff_id}/enable", summary="Enable an account", responses=problems(*ON_READING))
 async def enable_staff(
-    staff_id: UUID, actor: Administrator, session: SessionDep, response: Response
+    staff_id: StaffId, actor: Administrator, session: SessionDep, response: Response
 ) -> StaffRead:
     """Enable an account; old tokens stay revoked. Doing it twice changes nothing."""
     enabled = await staff.enable_staff(session, actor, staff_id)
@@ -139,7 +140,7 @@ async def enable_staff(
     responses=problems(*SIGNED_IN, *ANY_REQUEST, "not-found"),
 )
 async def reset_password(
-    staff_id: UUID,
+    staff_id: StaffId,
     body: PasswordReset,
     actor: Administrator,
     session: SessionDep,
@@ -156,7 +157,7 @@ async def reset_password(
     responses=problems(*SIGNED_IN, *ANY_REQUEST, "not-found", "invalid-transition"),
 )
 async def hand_over_cards(
-    staff_id: UUID, body: HandOver, actor: Administrator, session: SessionDep
+    staff_id: StaffId, body: HandOver, actor: Administrator, session: SessionDep
 ) -> HandedOver:
     """Give all cards that a member of staff looks after to another, and tell how many."""
     return await staff.hand_over_cards(session, actor, staff_id, body.to_staff_id)
@@ -170,7 +171,7 @@ async def hand_over_cards(
     dependencies=[Idempotent],
 )
 async def create_absence(
-    staff_id: UUID,
+    staff_id: StaffId,
     body: AbsenceCreate,
     actor: Administrator,
     session: SessionDep,
@@ -188,7 +189,7 @@ async def create_absence(
     responses=problems(*ON_LISTING, "not-found"),
 )
 async def list_absences(
-    staff_id: UUID,
+    staff_id: StaffId,
     actor: Reader,
     session: SessionDep,
     settings: SettingsDep,
@@ -216,7 +217,7 @@ async def list_absences(
     responses=problems(*ON_READING),
 )
 async def get_absence(
-    staff_id: UUID, absence_id: UUID, actor: Reader, session: SessionDep
+    staff_id: StaffId, absence_id: AbsenceId, actor: Reader, session: SessionDep
 ) -> AbsenceRead:
     """Return the days that a member of staff is away."""
     return AbsenceRead.model_validate(await staff.get_absence(session, actor, staff_id, absence_id))
@@ -229,7 +230,7 @@ async def get_absence(
     responses=problems(*ON_READING),
 )
 async def delete_absence(
-    staff_id: UUID, absence_id: UUID, actor: Administrator, session: SessionDep
+    staff_id: StaffId, absence_id: AbsenceId, actor: Administrator, session: SessionDep
 ) -> None:
     """Take back that a member of staff will be away."""
     await staff.delete_absence(session, actor, staff_id, absence_id)

@@ -1,7 +1,6 @@
 """Shops and their opening hours."""
 
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
 
@@ -21,6 +20,7 @@ from app.web.answers import (
 from app.web.dependencies import Allow, Idempotent, SessionDep, SettingsDep
 from app.web.documentation import problems
 from app.web.pagination import Cursor, Limit, Page
+from app.web.parameters import OnlyActive, StoreId
 from app.web.preconditions import IfMatch, seen_version, set_etag
 from app.web.route import HuikeRoute
 
@@ -51,7 +51,7 @@ async def list_stores(
     _: Reader,
     session: SessionDep,
     settings: SettingsDep,
-    is_active: bool | None = None,
+    is_active: OnlyActive = None,
     region: Annotated[ShortText | None, Query(description="Exactly this region.")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
@@ -73,7 +73,7 @@ async def list_stores(
 
 @router.get("/{store_id}", summary="Read a shop", responses=problems(*ON_READING))
 async def get_store(
-    store_id: UUID, _: Reader, session: SessionDep, response: Response
+    store_id: StoreId, _: Reader, session: SessionDep, response: Response
 ) -> StoreRead:
     """Return a shop; its ETag is needed to change it."""
     store = await stores.get_store(session, store_id)
@@ -83,7 +83,7 @@ async def get_store(
 
 @router.patch("/{store_id}", summary="Change a shop", responses=problems(*ON_CHANGING))
 async def update_store(
-    store_id: UUID,
+    store_id: StoreId,
     body: StoreChange,
     actor: Administrator,
     session: SessionDep,

@@ -1,7 +1,6 @@
 """Which tier a card is in, why, and what would change it."""
 
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter, Depends
 
@@ -11,6 +10,7 @@ from app.services import tier_answers, tiers
 from app.vocabulary import Permission
 from app.web.dependencies import Allow, SessionDep, SettingsDep
 from app.web.documentation import SIGNED_IN, problems
+from app.web.parameters import CustomerId
 from app.web.route import HuikeRoute
 
 router = APIRouter(prefix="/v1", tags=["tiers"], route_class=HuikeRoute)
@@ -23,9 +23,9 @@ Reader = Annotated[Actor, Depends(Allow(Permission.TIERS_READ))]
     responses=problems(*SIGNED_IN, "not-found", "validation", "internal-error", "unavailable"),
 )
 async def get_customer_tier(
-    customer_id: UUID, actor: Reader, session: SessionDep, settings: SettingsDep
+    customer_id: CustomerId, actor: Reader, session: SessionDep, settings: SettingsDep
 ) -> TierRead:
-    """Explain a card's tier: inputs, threshold, policy version, distance to the next, what keeps it.
+    """Explain a tier: inputs, threshold, policy version, distance to the next, what keeps it.
 
     `explanation` is what was stored when the tier was assigned; `today` and `keep` are computed
     now.
@@ -38,7 +38,9 @@ async def get_customer_tier(
     summary="The tiers a customer held",
     responses=problems(*SIGNED_IN, "not-found", "validation", "internal-error", "unavailable"),
 )
-async def list_customer_tiers(customer_id: UUID, actor: Reader, session: SessionDep) -> TierHistory:
+async def list_customer_tiers(
+    customer_id: CustomerId, actor: Reader, session: SessionDep
+) -> TierHistory:
     """Return a card's tiers with their reasons, newest first, 200 at most."""
     return tier_answers.tier_history(await tiers.list_tier_history(session, customer_id))
 

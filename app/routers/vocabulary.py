@@ -14,6 +14,7 @@ router = APIRouter(prefix="/v1", tags=["vocabulary"], route_class=HuikeRoute)
 @router.get(
     "/vocabulary",
     summary="Every code with its English and Chinese label",
+    response_description="The codes of each vocabulary, by its name.",
     responses=problems("internal-error"),
     dependencies=[Depends(Public("labels are no secret, and front ends need them to sign in"))],
 )

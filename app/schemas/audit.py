@@ -16,7 +16,7 @@ class AuditEntryRead(Output):
     at: datetime
     actor_kind: ActorKind
     actor_id: UUID | None = Field(description="Null for the service itself.")
-    action: Action
+    action: Action = Field(examples=["changed"])
     object_type: str = Field(examples=["store"])
     object_id: UUID
     fields: list[str] = Field(examples=[["name", "opening_hours"]])

@@ -1,8 +1,30 @@
 """What all bodies share: how inputs and outputs are read and written."""
 
-from pydantic import BaseModel, ConfigDict, Field
+import re
+from datetime import date
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from app.vocabulary import Code
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def _only_iso_days(value: object) -> object:
+    # Pydantic would also take seconds since 1970 and instants at midnight for a day.
+    if isinstance(value, str) and not _DAY.fullmatch(value):
+        raise PydanticCustomError("day", "Input should be a day: YYYY-MM-DD")
+    if not isinstance(value, str | date):
+        raise PydanticCustomError("day", "Input should be a day: YYYY-MM-DD")
+    return value
+
+
+Day = Annotated[date, BeforeValidator(_only_iso_days)]
+"""A day of the chain's time zone."""
+DAY_SCHEMA = WithJsonSchema({"type": "string", "format": "date"})
+"""Limits of days have no words in JSON Schema, and pydantic would make some up."""
 
 
 class Input(BaseModel):
@@ -20,16 +42,16 @@ class Output(BaseModel):
 class BilingualText(Output):
     """The same sentence in both languages."""
 
-    en: str
-    zh: str
+    en: str = Field(examples=["Bought for 1,040.00 yuan within 365 days: main."])
+    zh: str = Field(examples=["近365天消费1,040.00元，为主要客户。"])
 
 
 class LabelledCode(Output):
     """A code with its labels."""
 
-    code: str = Field(description="The code as it stands in other answers.")
-    en: str = Field(description="English label.")
-    zh: str = Field(description="Chinese label.")
+    code: str = Field(description="The code as it stands in other answers.", examples=["main"])
+    en: str = Field(description="English label.", examples=["Main"])
+    zh: str = Field(description="Chinese label.", examples=["主要客户"])
 
     @classmethod
     def of(cls, code: Code) -> "LabelledCode":

@@ -1,13 +1,11 @@
 """Bodies of customer cards."""
 
-import re
 from datetime import date, datetime
 from typing import Annotated, Any, Final, Literal, Self
 from uuid import UUID
 
 from pydantic import (
     AfterValidator,
-    BeforeValidator,
     Field,
     StrictBool,
     StrictInt,
@@ -18,7 +16,7 @@ from pydantic_core import PydanticCustomError
 
 from app.locale.birthdays import lunar_day_exists, solar_day_exists
 from app.locale.names import tidy_name
-from app.schemas.common import Input, LabelledCode, Output
+from app.schemas.common import DAY_SCHEMA, Day, Input, LabelledCode, Output
 from app.vocabulary import (
     ActorKind,
     BirthdayCalendar,
@@ -39,16 +37,6 @@ MAXIMUM_NAME_LENGTH: Final = 100
 MAXIMUM_IDENTITIES: Final = 50
 """Of one card; what a card consists of is always read whole."""
 EARLIEST_YEAR: Final = 1850
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-
-
-def _only_iso_days(value: object) -> object:
-    # Pydantic would also take seconds since 1970 and instants at midnight for a day.
-    if isinstance(value, str) and not _DAY.fullmatch(value):
-        raise PydanticCustomError("day", "Input should be a day: YYYY-MM-DD")
-    if not isinstance(value, str | date):
-        raise PydanticCustomError("day", "Input should be a day: YYYY-MM-DD")
-    return value
 
 
 def _tidy(name: str) -> str:
@@ -60,10 +48,8 @@ def _tidy(name: str) -> str:
     return tidy
 
 
-Day = Annotated[
-    date,
-    BeforeValidator(_only_iso_days),
-    Field(ge=date(EARLIEST_YEAR, 1, 1), le=date(9999, 12, 31)),
+RegistrationDay = Annotated[
+    Day, Field(ge=date(EARLIEST_YEAR, 1, 1), le=date(9999, 12, 31)), DAY_SCHEMA
 ]
 Name = Annotated[
     ShortText,
@@ -177,7 +163,7 @@ class CustomerCreate(Input):
         default=None, description="The member of staff who looks after the customer."
     )
     note: LongText | None = None
-    registered_on: Day | None = Field(
+    registered_on: RegistrationDay | None = Field(
         default=None, description="Today when left out.", examples=["2026-11-21"]
     )
     identities: Annotated[list[IdentityInput], Field(max_length=MAXIMUM_IDENTITIES)] = Field(
@@ -207,7 +193,7 @@ class CustomerUpdate(Input):
     home_store_id: UUID | None = None
     owner_staff_id: UUID | None = None
     note: LongText | None = Field(default=None, examples=["Prefers to be called in the evening."])
-    registered_on: Day = Field(default_factory=lambda: date.min)
+    registered_on: RegistrationDay = Field(default_factory=lambda: date.min)
 
 
 class Card(Output):
@@ -217,7 +203,10 @@ class Card(Output):
     kind: CustomerKind
     status: CustomerStatus
     name: str = Field(examples=["王小明"])
-    tier: LabelledCode | None = Field(description="The current tier.")
+    tier: LabelledCode | None = Field(
+        description="The current tier.",
+        examples=[{"code": "main", "en": "Main", "zh": "主要客户"}],
+    )
     gender: Gender | None
     birthday: Birthday | None
     marital_status: MaritalStatus | None
@@ -235,7 +224,7 @@ class Card(Output):
     registered_on: date
     identities: list[CardIdentity]
     archived_at: datetime | None
-    version: int = Field(description="The same as in the `ETag`.")
+    version: int = Field(description="The same as in the `ETag`.", examples=[1])
     created_at: datetime
     updated_at: datetime
 
@@ -243,7 +232,7 @@ class Card(Output):
 class CardChange(Output):
     """One change of a card."""
 
-    version: int = Field(description="The version that the change made.")
+    version: int = Field(description="The version that the change made.", examples=[2])
     changed_at: datetime
     actor_kind: ActorKind
     actor_id: UUID | None = Field(description="Null for the service itself.")

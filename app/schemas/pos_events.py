@@ -1,12 +1,11 @@
 """What tills send, and what they are answered: the service's own format."""
 
-from datetime import date
 from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import ConfigDict, Field, model_validator
 
-from app.schemas.common import BilingualText, Input, Output
+from app.schemas.common import BilingualText, Day, Input, Output
 from app.vocabulary import (
     CodeText,
     EventId,
@@ -64,7 +63,7 @@ class OriginalReceipt(Input):
     """The receipt that is refunded or voided."""
 
     receipt_number: ReceiptNumber
-    business_day: date | None = Field(
+    business_day: Day | None = Field(
         default=None,
         description="The day it was printed; needed where the source reuses numbers and it was "
         "not today.",
@@ -234,7 +233,7 @@ class EventProblem(Output):
 
     type: str = Field(examples=["/problems/wrong-store"])
     title: BilingualText
-    detail: str
+    detail: str = Field(examples=["The till belongs to another shop."])
     errors: list[dict[str, str]] | None = Field(
         description="For `validation`: pointer, code, detail."
     )
@@ -244,8 +243,8 @@ class TillCustomer(Output):
     """Who the till has before it."""
 
     id: UUID
-    kind: str
-    name: str
+    kind: str = Field(examples=["individual"])
+    name: str = Field(examples=["王小明"])
 
 
 class TillNext(Output):
@@ -258,10 +257,12 @@ class TillNext(Output):
 class TillTier(Output):
     """What the receipt did to the tier."""
 
-    before: TierLevel
-    after: TierLevel
-    changed: bool
-    net_spend: Money = Field(description="Net spend of the window, this receipt included.")
+    before: TierLevel = Field(examples=["ordinary"])
+    after: TierLevel = Field(examples=["main"])
+    changed: bool = Field(examples=[True])
+    net_spend: Money = Field(
+        description="Net spend of the window, this receipt included.", examples=["1040.00"]
+    )
     next: TillNext | None = Field(description="Null at the top.")
     explanation: BilingualText = Field(description="Why this tier, in a sentence.")
 
@@ -269,7 +270,7 @@ class TillTier(Output):
 class EventResult(Output):
     """What became of an event. A repeated event gets its first result again."""
 
-    event_id: str
+    event_id: str = Field(examples=["till-s01-1-20261121-0042"])
     status: EventStatus | Literal["rejected", "conflict"] = Field(
         description="`rejected` and `conflict` occur in batches only: nothing was stored."
     )
@@ -289,10 +290,10 @@ class BatchResult(Output):
 class StoredEvent(Output):
     """An event as it is kept, for inspection."""
 
-    source: str
-    event_id: str
+    source: str = Field(examples=["till-s01-1"])
+    event_id: str = Field(examples=["till-s01-1-20261121-0042"])
     kind: EventKind
-    status: EventStatus
+    status: EventStatus = Field(examples=["held"])
     received_at: Instant
     applied_at: Instant | None
     customer_id: UUID | None

@@ -13,10 +13,10 @@ class PurchaseLineRead(Output):
     """One item of a receipt."""
 
     line_number: int
-    sku: str | None
-    isbn: str | None
-    title: str | None
-    category: str | None
+    sku: str | None = Field(examples=["LI-0009"])
+    isbn: str | None = Field(examples=["9787550000018"])
+    title: str | None = Field(examples=["江南小巷的清晨"])
+    category: str | None = Field(examples=["文学"])
     quantity: Quantity
     unit_price: Money
     amount: Money = Field(description="What was paid for the line, or paid back.")
@@ -35,9 +35,9 @@ class PurchaseRead(Output):
     business_day: date
     store_id: UUID
     source_id: UUID
-    receipt_number: str
+    receipt_number: str = Field(examples=["20261121-0042"])
     refund_of_id: UUID | None
-    currency: str
+    currency: str = Field(examples=["CNY"])
     amount: Money
     cashier: str | None
     voided_at: Instant | None

@@ -14,7 +14,9 @@ class Token(Output):
 
     access_token: str = Field(examples=["hkt_4f…"])
     token_type: Literal["bearer"]
-    expires_in: int = Field(description="Seconds until it ends at the latest; idle, sooner.")
+    expires_in: int = Field(
+        description="Seconds until it ends at the latest; idle, sooner.", examples=[43200]
+    )
 
 
 class Me(Output):
@@ -22,9 +24,12 @@ class Me(Output):
 
     kind: Literal["staff", "api_client"]
     id: UUID
-    name: str
-    role: LabelledCode | None = Field(description="Null for API clients.")
-    permissions: list[Permission]
+    name: str = Field(examples=["李文"])
+    role: LabelledCode | None = Field(
+        description="Null for API clients.",
+        examples=[{"code": "clerk", "en": "Clerk", "zh": "店员"}],
+    )
+    permissions: list[Permission] = Field(examples=[["customers:read", "customers:write"]])
     store_ids: list[UUID] | None = Field(
         description="The stores that bind them; null where the whole chain is theirs."
     )

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, ConfigDict, Field, SecretStr, StringConstraints
 
-from app.schemas.common import Input, Output
+from app.schemas.common import DAY_SCHEMA, Day, Input, Output
 from app.schemas.patch import Patch, omittable
 from app.vocabulary import AbsenceReason, LongText, Role, ShortText
 
@@ -45,7 +45,11 @@ StoreIds = Annotated[
         examples=[["0193a1c2-d3e4-7f00-8000-000000000001"]],
     ),
 ]
-Day = Annotated[date, Field(ge=date(2000, 1, 1), le=date(2199, 12, 31), examples=["2026-12-01"])]
+AbsenceDay = Annotated[
+    Day,
+    Field(ge=date(2000, 1, 1), le=date(2199, 12, 31), examples=["2026-12-01"]),
+    DAY_SCHEMA,
+]
 
 
 class StaffCreate(Input):
@@ -111,8 +115,8 @@ class AbsenceCreate(Input):
         }
     )
 
-    starts_on: Day
-    ends_on: Day
+    starts_on: AbsenceDay
+    ends_on: AbsenceDay
     reason: AbsenceReason
     note: LongText | None = None
 

@@ -30,28 +30,28 @@ class TierPolicyRef(Output):
 
     id: UUID
     version: int
-    name: str
+    name: str = Field(examples=["Three tiers by net spend"])
 
 
 class TierFigures(Output):
     """What was looked at: net spend within the window, both ends included."""
 
     as_of: date
-    window_from: date
+    window_from: date = Field(examples=["2025-11-22"])
     window_to: date
-    window_days: int
-    net_spend: Money
-    refunded: Money
-    purchases: int
+    window_days: int = Field(examples=[365])
+    net_spend: Money = Field(examples=["1040.00"])
+    refunded: Money = Field(examples=["0.00"])
+    purchases: int = Field(examples=[9])
 
 
 class TierRule(Output):
     """The rule that applied."""
 
     method: PolicyMethod
-    metric: str
+    metric: str = Field(examples=["net_spend"])
     level: TierLevel
-    at_least: Money | None
+    at_least: Money | None = Field(examples=["1000.00"])
 
 
 class TierNext(Output):
@@ -87,8 +87,8 @@ class TierToday(Output):
     """How the card stands today against the policy in force."""
 
     as_of: date
-    window_from: date
-    net_spend: Money
+    window_from: date = Field(examples=["2025-11-22"])
+    net_spend: Money = Field(examples=["1040.00"])
     next: TierNext | None = Field(description="Null at the top.")
 
 
@@ -150,14 +150,29 @@ class TierPolicyRead(Output):
     id: UUID
     scope: CustomerKind
     version: int
-    name: str
-    status: PolicyStatus
+    name: str = Field(examples=["Three tiers by net spend"])
+    status: PolicyStatus = Field(examples=["active"])
     method: PolicyMethod
-    window_days: int
-    levels: list[TierLevelRead]
-    keep_factor: str
-    hold_days: int
-    notice_days: int
+    window_days: int = Field(examples=[365])
+    levels: list[TierLevelRead] = Field(
+        description="From the highest to the lowest.",
+        examples=[
+            [
+                {"level": "main", "at_least": "1000.00"},
+                {"level": "ordinary", "at_least": "300.00"},
+                {"level": "small", "at_least": "0.00"},
+            ]
+        ],
+    )
+    keep_factor: str = Field(
+        description="The part of a threshold that keeps its level.", examples=["0.8"]
+    )
+    hold_days: int = Field(
+        description="How long a level is kept before it may be lost.", examples=[365]
+    )
+    notice_days: int = Field(
+        description="How long the customer is told before a fall.", examples=[30]
+    )
     effective_on: date
 
 
@@ -171,18 +186,18 @@ class DistributionLevel(Output):
     """A row of the distribution table."""
 
     level: LabelledCode
-    customers: int
+    customers: int = Field(examples=[93])
     customers_share: Percent
-    amount: Money
-    amount_share: Percent
+    amount: Money = Field(examples=["232730.00"])
+    amount_share: Percent = Field(examples=["40.0"])
 
 
 class TierDistribution(Output):
     """Who bought within the window, by the tier they held at the end of the day."""
 
     as_of: date
-    window_from: date
+    window_from: date = Field(examples=["2025-11-22"])
     kind: CustomerKind
-    customers: int
-    amount: Money
-    levels: list[DistributionLevel]
+    customers: int = Field(examples=[2166])
+    amount: Money = Field(examples=["581780.00"])
+    levels: list[DistributionLevel] = Field(description="From the highest to the lowest.")

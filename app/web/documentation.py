@@ -21,11 +21,11 @@ class Problem(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     type: str = Field(description="`/problems/<code>`: a page that explains it.")
-    title: str
-    status: int
-    detail: str
+    title: str = Field(description="What kind of problem it is, in the reader's language.")
+    status: int = Field(description="The status of the answer.")
+    detail: str = Field(description="What is wrong with this request, and what to do about it.")
     instance: str = Field(description="The path of the request, without its query.")
-    request_id: str
+    request_id: str = Field(description="The id under which the request is logged.")
     errors: list[FieldProblem] | None = Field(
         default=None, description="For `validation`: what is wrong where."
     )
@@ -42,7 +42,7 @@ def problems(*codes: str) -> dict[int | str, dict[str, Any]]:
     return {
         status: {
             "model": Problem,
-            "description": "; ".join(PROBLEMS[code].title for code in of_status),
+            "description": _description(status, of_status),
             "content": {
                 MEDIA_TYPE: {
                     "schema": {"$ref": "#/components/schemas/Problem"},
@@ -55,6 +55,14 @@ def problems(*codes: str) -> dict[int | str, dict[str, Any]]:
         }
         for status, of_status in sorted(by_status.items())
     }
+
+
+def _description(status: int, codes: list[str]) -> str:
+    if "unavailable" in codes:
+        # Every operation that asks the database can meet any of these, and they are handled alike.
+        others = [code for code, kind in PROBLEMS.items() if kind.status == status]
+        return "Not now; try again after Retry-After: " + ", ".join(f"`{code}`" for code in others)
+    return "; ".join(PROBLEMS[code].title for code in codes)
 
 
 def _example(code: str) -> dict[str, Any]:

@@ -4,12 +4,27 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import RouteContext
 
 from app.schemas.pos_events import EventBatch
+from app.web.dependencies import Allow, access_of, api_routes, idempotent
 from app.web.documentation import Problem
+from app.web.examples import example_of
+from app.web.problems import MEDIA_TYPE
 
 # Bodies that routes read by hand, since a signature covers their raw bytes.
 SIGNED_BODIES = (EventBatch,)
+# An API key cannot be signed out, only revoked.
+FOR_STAFF_ONLY = frozenset({"delete_token"})
+# Checked by ourselves, so that a missing one is answered by a problem of its own.
+REQUIRED_HEADERS: dict[str, dict[str, Any]] = {
+    "Idempotency-Key": {
+        "type": "string",
+        "pattern": "^[!-~]{1,128}$",
+        "examples": ["8d5f2f6e-2b1f-4a53-9d0b-4c6f0c3c7a10"],
+    },
+    "If-Match": {"type": "string", "pattern": '^"v[1-9][0-9]{0,8}"$', "examples": ['"v1"']},
+}
 
 DESCRIPTION = """\
 The customer-relationship service of a retail chain: cards, purchases from tills and web shops,
@@ -44,6 +59,49 @@ TAGS: list[dict[str, Any]] = [
 ]
 
 
+HEADERS: dict[str, dict[str, Any]] = {
+    "RequestId": {
+        "description": "The id under which the request is logged.",
+        "required": True,
+        "schema": {"type": "string", "examples": ["0193a1c2d3e47f008000000000000009"]},
+    },
+    "ETag": {
+        "description": "The version of the object; send it as `If-Match` to change it.",
+        "required": True,
+        "schema": {"type": "string", "pattern": '^"v[1-9][0-9]*"$', "examples": ['"v1"']},
+    },
+    "Location": {
+        "description": "The path of what was created.",
+        "required": True,
+        "schema": {
+            "type": "string",
+            "examples": ["/v1/stores/0193a1c2-d3e4-7f00-8000-000000000001"],
+        },
+    },
+    "IdempotencyReplayed": {
+        "description": "`true` where the key was seen before and the first answer is given again.",
+        "schema": {"type": "string", "enum": ["true"]},
+    },
+    "RetryAfter": {
+        "description": "Seconds until the next try is welcome.",
+        "required": True,
+        "schema": {"type": "integer", "minimum": 1, "examples": [1]},
+    },
+    "WWWAuthenticate": {
+        "description": "How to sign in; not sent for signatures of tills.",
+        "schema": {"type": "string", "examples": ["Bearer"]},
+    },
+}
+"""What answers carry beside their bodies, referred to by the operations."""
+
+_HEADERS_BY_STATUS = {
+    "201": {"Location": "Location"},
+    "401": {"WWW-Authenticate": "WWWAuthenticate"},
+    "429": {"Retry-After": "RetryAfter"},
+    "503": {"Retry-After": "RetryAfter"},
+}
+
+
 def install_openapi(app: FastAPI) -> None:
     """Let the application answer its document, made once."""
 
@@ -59,17 +117,19 @@ def install_openapi(app: FastAPI) -> None:
                 tags=app.openapi_tags,
                 servers=app.servers,
                 license_info=app.license_info,
-                separate_input_output_schemas=False,
+                # Answers are not read as bodies are: money is always sent as a string.
+                separate_input_output_schemas=True,
             )
-            app.openapi_schema = _truthful(made)
+            app.openapi_schema = _truthful(made, api_routes(app))
         return app.openapi_schema
 
     app.openapi = document  # type: ignore[method-assign]
 
 
-def _truthful(document: dict[str, Any]) -> dict[str, Any]:
-    """Say what is really sent: problem documents, signed bodies, the signature as a scheme."""
+def _truthful(document: dict[str, Any], routes: list[RouteContext]) -> dict[str, Any]:
+    """Say what is really asked for and sent; see the functions below, one matter each."""
     components = document.setdefault("components", {})
+    components["headers"] = HEADERS
     components.setdefault("securitySchemes", {})["webhook_signature"] = {
         "type": "apiKey",
         "in": "header",
@@ -84,26 +144,112 @@ def _truthful(document: dict[str, Any]) -> dict[str, Any]:
         schemas[model.__name__] = made
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
-    if "Problem" not in schemas:
-        made = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-        schemas.update(made.pop("$defs", {}))
-        schemas["Problem"] = made
-    for path in document["paths"].values():
-        for operation in path.values():
-            _only_problems(operation)
+    made = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas.update(made.pop("$defs", {}))
+    schemas["Problem"] = made
+    for route in routes:
+        if route.include_in_schema:
+            for method in route.methods or ():
+                operation = document["paths"][route.path_format][method.lower()]
+                _say_who_may_call(operation, route)
+                _tidy_parameters(operation)
+                _describe_answers(operation, schemas)
+                _only_problems(operation)
+                _add_headers(operation, route, schemas)
+                _add_examples(operation, schemas)
+                _share_problems(operation, components.setdefault("responses", {}))
     return document
 
 
+def _say_who_may_call(operation: dict[str, Any], route: RouteContext) -> None:
+    """Name the permission; say of public operations that they ask for nothing."""
+    guard = access_of(route)
+    if isinstance(guard, Allow):
+        operation["description"] += f"\n\nNeeds the permission `{guard.permission}`."
+        if operation["operationId"] in FOR_STAFF_ONLY:
+            operation["security"] = [{"staff": []}]
+    else:
+        operation.setdefault("security", [])
+
+
+def _tidy_parameters(operation: dict[str, Any]) -> None:
+    """Say which headers are needed, and of the others that they are left out rather than null."""
+    for parameter in operation.get("parameters", ()):
+        schema = parameter["schema"]
+        if parameter["name"] in REQUIRED_HEADERS:
+            parameter["required"] = True
+            schema = REQUIRED_HEADERS[parameter["name"]]
+        elif "anyOf" in schema:
+            branches = [branch for branch in schema["anyOf"] if branch.get("type") != "null"]
+            if len(branches) == 1:
+                rest = {name: value for name, value in schema.items() if name != "anyOf"}
+                schema = {**branches[0], **rest}
+        # Both stand beside the schema, or are but its name in other words.
+        parameter["schema"] = {
+            name: value for name, value in schema.items() if name not in {"description", "title"}
+        }
+
+
+def _describe_answers(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """Say in a sentence what is sent, where FastAPI says that it was a success."""
+    for response in operation["responses"].values():
+        if response["description"] == "Successful Response":
+            schema = response.get("content", {}).get("application/json", {}).get("schema", {})
+            model = schemas.get(schema.get("$ref", "").rpartition("/")[2], {})
+            words = model.get("description", "Done; there is nothing to add.")
+            if "next_cursor" in model.get("properties", {}):
+                words = "A page of the list."
+            response["description"] = words.partition("\n\n")[0].replace("\n", " ")
+
+
 def _only_problems(operation: dict[str, Any]) -> None:
-    for status, response in operation.get("responses", {}).items():
+    for status, response in operation["responses"].items():
         if not status.startswith(("4", "5")):
             continue
         content = response.get("content", {})
         # ``model`` made FastAPI add application/json beside what is really sent.
-        if "application/problem+json" in content:
+        if MEDIA_TYPE in content:
             content.pop("application/json", None)
-        elif status == "422":
-            response["description"] = "Some values are not acceptable"
-            response["content"] = {
-                "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
-            }
+
+
+def _add_headers(operation: dict[str, Any], route: RouteContext, schemas: dict[str, Any]) -> None:
+    is_idempotent = any(part.call is idempotent for part in route.dependant.dependencies)
+    for status, response in operation["responses"].items():
+        wanted = {"X-Request-Id": "RequestId", **_HEADERS_BY_STATUS.get(status, {})}
+        if status.startswith("2"):
+            if _has_version(response, schemas):
+                wanted["ETag"] = "ETag"
+            if is_idempotent:
+                wanted["Idempotency-Replayed"] = "IdempotencyReplayed"
+        response["headers"] = {
+            name: {"$ref": f"#/components/headers/{header}"}
+            for name, header in sorted(wanted.items())
+        }
+
+
+def _has_version(response: dict[str, Any], schemas: dict[str, Any]) -> bool:
+    """Tell whether the body is one object that can be changed under ``If-Match``."""
+    schema = response.get("content", {}).get("application/json", {}).get("schema", {})
+    model = schemas.get(schema.get("$ref", "").rpartition("/")[2], {})
+    return {"version", "updated_at"} <= set(model.get("properties", ()))
+
+
+def _add_examples(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+    bodies = [operation.get("requestBody", {})]
+    bodies += [
+        response for status, response in operation["responses"].items() if status.startswith("2")
+    ]
+    for body in bodies:
+        for media in body.get("content", {}).values():
+            if not {"example", "examples"} & media.keys():
+                media["example"] = example_of(media["schema"], schemas)
+
+
+def _share_problems(operation: dict[str, Any], shared: dict[str, Any]) -> None:
+    """Name each refusal by its problem codes and say it once: most operations share most."""
+    for status, response in operation["responses"].items():
+        if status.startswith(("4", "5")):
+            name = ".".join(response["content"][MEDIA_TYPE]["examples"])
+            if shared.setdefault(name, response) != response:
+                raise ValueError(f"{name} is described in two ways")
+            operation["responses"][status] = {"$ref": f"#/components/responses/{name}"}

@@ -34,6 +34,11 @@ class Page(BaseModel, Generic[Item]):
 
     model_config = ConfigDict(extra="forbid")
 
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
+        """Name a page after its items: generated clients call their types so."""
+        return f"{params[0].__name__}Page"
+
     items: list[Item]
     next_cursor: str | None = Field(description="Send it as `cursor` to get the next page.")
 

@@ -1,0 +1,46 @@
+"""The ids that stand in addresses, each described once for the API document."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Path, Query
+
+
+def _id(description: str, example: str) -> object:
+    return Path(description=description, examples=[example])
+
+
+CustomerId = Annotated[
+    UUID, _id("The id of a customer's card.", "0193a1c2-d3e4-7f00-8000-00000000c001")
+]
+IdentityId = Annotated[
+    UUID, _id("The id of an identity of the card.", "0193a1c2-d3e4-7f00-8000-00000000c002")
+]
+PurchaseId = Annotated[
+    UUID, _id("The id of a receipt of the card.", "0193a1c2-d3e4-7f00-8000-00000000b001")
+]
+StoreId = Annotated[UUID, _id("The id of a shop.", "0193a1c2-d3e4-7f00-8000-000000000001")]
+StaffId = Annotated[
+    UUID, _id("The id of a member of staff.", "0193a1c2-d3e4-7f00-8000-000000000002")
+]
+AbsenceId = Annotated[
+    UUID, _id("The id of an absence of theirs.", "0193a1c2-d3e4-7f00-8000-000000000003")
+]
+SourceId = Annotated[
+    UUID, _id("The id of a till or web shop.", "0193a1c2-d3e4-7f00-8000-000000000004")
+]
+SecretId = Annotated[
+    UUID, _id("The id of a signing secret of it.", "0193a1c2-d3e4-7f00-8000-000000000005")
+]
+ProductId = Annotated[
+    UUID, _id("The id of a title or article.", "0193a1c2-d3e4-7f00-8000-000000000006")
+]
+ClientId = Annotated[UUID, _id("The id of an API client.", "0193a1c2-d3e4-7f00-8000-000000000007")]
+KeyId = Annotated[UUID, _id("The id of a key of it.", "0193a1c2-d3e4-7f00-8000-000000000008")]
+
+OnlyActive = Annotated[
+    bool | None, Query(description="True: only those in use; false: only those that are not.")
+]
+OnlyDisabled = Annotated[
+    bool | None, Query(description="True: only those that may not sign in; false: the others.")
+]
