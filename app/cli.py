@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from app.core.config import Settings
     from app.core.database import Database
     from app.core.runtime import Addresses, StopSignals
-    from app.demo.load import ShowcaseSale
+    from app.demo.load import DemoSummary, ShowcaseSale
 
 app = typer.Typer(
     name="huike",
@@ -97,7 +97,7 @@ def run(port: Port = None) -> None:
                     print("The tables are ready.", flush=True)
                 await loading
                 _end_loading()
-                text = await _prepare_demo(keyed, addresses, address)
+                text = await _welcome(keyed, addresses, address)
 
                 async def announce() -> None:
                     print(text, flush=True)
@@ -194,10 +194,18 @@ def demo() -> None:
 
     async def work(_signals: "StopSignals") -> None:
         from app.core import runtime
+        from app.demo.welcome import sign_ins
 
         runtime.prepare_data_dir(settings.data_dir)
         async with runtime.prepared_database(settings) as addresses:
-            print(await _prepare_demo(settings, addresses, _base_url(settings)))
+            password, summary, sale = await _load_demo(settings, addresses)
+        if sale is None:
+            raise runtime.CannotStartError(
+                "The database holds another chain; the demo chain goes into an empty one."
+            )
+        done = "Loaded the demo chain" if summary.was_loaded else "The demo chain is there"
+        print(f"{done}: {summary.customers} customers, {summary.receipts} receipts.")
+        print(sign_ins(password))
 
     _run(settings, work)
 
@@ -213,13 +221,18 @@ def demo_sale(
     settings = _settings()
 
     async def work(_signals: "StopSignals") -> None:
-        from app.core.runtime import running_address
+        from app.core.runtime import CannotStartError, running_address
         from app.demo.load import showcase_sale
         from app.demo.till import signed_request
 
         base = (url or running_address(settings.data_dir) or _base_url(settings)).rstrip("/")
         async with _database(settings) as database:
-            sale = await showcase_sale(database)
+            try:
+                sale = await showcase_sale(database)
+            except LookupError as error:
+                raise CannotStartError(
+                    "The demo chain is not in this database. Load it with: huike demo"
+                ) from error
         request = signed_request(base, sale.source_code, sale.secret, sale.event)
         if not send:
             print(request.curl())
@@ -231,10 +244,13 @@ def demo_sale(
 
 async def _send(url: str, headers: Mapping[str, str], body: str) -> None:
     import json
+    import logging
 
     import httpx
 
     from app.core.runtime import CannotStartError
+
+    logging.getLogger("httpx").setLevel(logging.WARNING)
 
     try:
         async with httpx.AsyncClient(trust_env=False, timeout=15) as client:
@@ -250,8 +266,13 @@ async def _send(url: str, headers: Mapping[str, str], body: str) -> None:
         raise typer.Exit(1)
 
 
-async def _prepare_demo(settings: "Settings", addresses: "Addresses", base_url: str) -> str:
-    """Load the demo chain where it is missing, and return what to say about it."""
+async def _load_demo(
+    settings: "Settings", addresses: "Addresses"
+) -> tuple[str, "DemoSummary", "ShowcaseSale | None"]:
+    """Load the demo chain where it is missing; return the password, what is there, its sale.
+
+    There is no sale where the database holds another chain.
+    """
     import secrets
 
     from app.core import clock
@@ -263,64 +284,23 @@ async def _prepare_demo(settings: "Settings", addresses: "Addresses", base_url: 
         settings.data_dir / "demo-password", lambda: wanted or secrets.token_urlsafe(12)
     )
     async with _opened(addresses, settings) as database:
-        await load_demo(database, settings, clock.today(settings.zone), password)
+        today = clock.today(settings.zone)
+        summary = await load_demo(database, settings, today, password)
         try:
-            sale = await showcase_sale(database)
+            return password, summary, await showcase_sale(database)
         except LookupError:
-            return _plain_text(base_url)
-    return _demo_text(base_url, password, sale, wanted is not None and wanted != password)
+            return password, summary, None
 
 
-def _plain_text(base_url: str) -> str:
-    return f"""
-Huike is ready, on a database that holds another chain than the demo's.
+async def _welcome(settings: "Settings", addresses: "Addresses", base_url: str) -> str:
+    from app.demo.welcome import welcome, welcome_without_demo
 
-  API documentation    {base_url}/docs   {base_url}/redoc
-  Health, figures      {base_url}/health/ready   {base_url}/metrics
-
-Ctrl-C stops everything; the data stays.
-"""
-
-
-def _demo_text(
-    base_url: str, password: str, sale: "ShowcaseSale", other_password_wanted: bool
-) -> str:
-    from app.demo.shops import STAFF
-    from app.demo.till import signed_request
-
-    request = signed_request(base_url, sale.source_code, sale.secret, sale.event)
-    names = [person.username for person in STAFF if not person.username[-1].isdigit()]
-    note = (
-        f"\n  ({DEMO_PASSWORD_VARIABLE} counts only when the chain is loaded.)"
-        if other_password_wanted
-        else ""
-    )
-    return f"""
-Huike is ready.
-
-  API documentation    {base_url}/docs   {base_url}/redoc
-  Tier distribution    {base_url}/v1/reports/tier-distribution
-  Health, figures      {base_url}/health/ready   {base_url}/metrics
-
-Demo sign-ins: {", ".join(names)}
-Password of them all: {password}{note}
-
-Sign in, and read how the customers are distributed over the tiers:
-
-TOKEN=$(curl -sS {base_url}/v1/auth/token -d username=manager \\
-  --data-urlencode password={password} \\
-  | python3 -c 'import json, sys; print(json.load(sys.stdin)["access_token"])')
-curl -sS {base_url}/v1/reports/tier-distribution -H "Authorization: Bearer $TOKEN"
-
-A signed sale at the till {sale.source_code}: the first one lifts
-{sale.customer_name} from ordinary to main.
-The signature holds for five minutes; `huike demo-sale` signs it anew, and
-`huike demo-sale --send` sends it and shows the answer:
-
-{request.curl()}
-
-Ctrl-C stops everything; the data stays.
-"""
+    password, _, sale = await _load_demo(settings, addresses)
+    if sale is None:
+        return welcome_without_demo(base_url)
+    wanted = _from_environment(DEMO_PASSWORD_VARIABLE)
+    note = f"  ({DEMO_PASSWORD_VARIABLE} counts only when the chain is loaded.)"
+    return welcome(base_url, password, sale, note if wanted not in (None, password) else "")
 
 
 # --- Upkeep -----------------------------------------------------------------------------------

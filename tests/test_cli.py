@@ -20,6 +20,7 @@ from app.main import create_app
 from app.models import NightStep, Staff
 from app.vocabulary import Role
 from tests.support import databases
+from tests.support.world import build_world
 
 PROJECT = Path(__file__).resolve().parents[1]
 PATIENCE_SECONDS = 60.0
@@ -275,15 +276,19 @@ async def test_a_user_name_that_is_taken_is_said_plainly(
         assert await session.scalar(text("SELECT count(*) FROM staff")) == 1
 
 
-async def test_sending_a_demo_sale_to_nobody_is_said_plainly(on_database: Huike) -> None:
-    with socket.socket() as nobody:
-        nobody.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
-        await on_database("demo")
+async def test_the_demo_chain_goes_into_an_empty_database_only(
+    on_database: Huike, fresh_database: Database
+) -> None:
+    await build_world(fresh_database)
 
-        outcome = await on_database("demo-sale", "--send", "--url", url)
+    loaded = await on_database("demo")
+    signed = await on_database("demo-sale")
 
-    assert outcome.code == 1
-    assert "does not answer" in outcome.err
-    assert "Is Huike running?" in outcome.err
-    assert "Traceback" not in outcome.err
+    assert (loaded.code, loaded.out) == (1, "")
+    assert loaded.err == (
+        "huike: The database holds another chain; the demo chain goes into an empty one.\n"
+    )
+    assert (signed.code, signed.out) == (1, "")
+    assert signed.err == "huike: The demo chain is not in this database. Load it with: huike demo\n"
+    async with fresh_database.transaction() as session:
+        assert await session.scalar(text("SELECT count(*) FROM customer")) == 0

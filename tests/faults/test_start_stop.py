@@ -1,5 +1,6 @@
 """``huike run`` as a real process: started, stopped, killed, started again on the same data."""
 
+import json
 import os
 import re
 import shutil
@@ -346,3 +347,57 @@ def test_commands_start_the_server_for_as_long_as_they_need_it(home: Home) -> No
 
     assert outcome.returncode == 0, outcome.stderr
     assert home.server_pid() is None
+
+
+# --- The demo's sale --------------------------------------------------------------------------
+
+
+def test_a_demo_sale_sent_to_the_running_service_lifts_its_customer_once(home: Home) -> None:
+    with running(home) as run:
+        # No address is given: the command finds the service that runs on the folder.
+        first = home.command("demo-sale", "--send")
+        second = home.command("demo-sale", "--send", "--url", run.url)
+        assert run.stop() == 0
+
+    answers = []
+    for outcome in (first, second):
+        assert outcome.returncode == 0, outcome.stderr
+        status, _, body = outcome.stdout.partition("\n")
+        assert status == "200 OK"
+        answers.append(json.loads(body))
+    assert [answer["status"] for answer in answers] == ["applied", "applied"]
+    assert [answer["tier"]["before"] for answer in answers] == ["ordinary", "main"]
+    assert [answer["tier"]["after"] for answer in answers] == ["main", "main"]
+    assert [answer["tier"]["net_spend"] for answer in answers] == ["1026.00", "1084.00"]
+
+
+def test_a_demo_sale_can_be_pasted_into_a_shell(home: Home) -> None:
+    with running(home) as run:
+        printed = home.command("demo-sale")
+        sent = subprocess.run(
+            ["sh", "-c", printed.stdout], capture_output=True, text=True, timeout=30, check=False
+        )
+        assert run.stop() == 0
+
+    assert printed.stdout.startswith(f"curl -sS -X POST {run.url}/v1/pos/till-s01-1/events")
+    assert sent.returncode == 0, sent.stderr
+    assert json.loads(sent.stdout)["status"] == "applied"
+
+
+def test_a_demo_sale_that_nobody_takes_is_said_plainly(home: Home) -> None:
+    outcome = home.command("demo-sale", "--send", "--url", f"http://127.0.0.1:{free_port()}")
+
+    assert outcome.returncode == 1
+    assert "does not answer" in outcome.stderr
+    assert "Is Huike running?" in outcome.stderr
+    assert "Traceback" not in outcome.stderr
+
+
+def test_loading_the_demo_chain_again_changes_nothing(home: Home) -> None:
+    before = home.command("demo")
+    after = home.command("demo")
+
+    assert before.returncode == 0, before.stderr
+    assert before.stdout == after.stdout
+    assert before.stdout.startswith("The demo chain is there: 2206 customers, ")
+    assert f"Password of them all: {password_of(home)}" in before.stdout
