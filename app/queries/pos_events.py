@@ -9,6 +9,7 @@ import asyncpg
 
 from app.queries.rows import as_json
 
+# The lock lets sales go side by side and makes a change of the source wait for them.
 _SOURCE = """
 SELECT s.id AS source_id, s.code, s.store_id, st.code AS store_code, s.mode, s.receipt_rule,
     s.currency, s.is_active,
@@ -16,6 +17,7 @@ SELECT s.id AS source_id, s.code, s.store_id, st.code AS store_code, s.mode, s.r
           WHERE k.source_id = s.id AND k.revoked_at IS NULL ORDER BY k.slot) AS secrets
 FROM source AS s JOIN store AS st ON st.id = s.store_id
 WHERE s.code = $1
+FOR KEY SHARE OF s
 """
 _SOURCES = "SELECT id, code, receipt_rule FROM source WHERE code = ANY($1::text[])"
 _STORE_EVENTS = """

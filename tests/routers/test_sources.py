@@ -14,7 +14,7 @@ from sqlmodel import col
 from app.core import clock, security
 from app.core.config import Settings
 from app.core.database import Database
-from app.models import PosEvent, SourceSecret
+from app.models import PosEvent, Receipt, SourceSecret
 from app.vocabulary import EventKind, EventStatus
 from tests.conftest import client_of
 from tests.support.world import World, build_world
@@ -211,33 +211,38 @@ async def test_tills_are_paged_by_code(client: httpx.AsyncClient, world: World) 
     assert second.json()["next_cursor"] is None
 
 
-@pytest.mark.parametrize("status", [s for s in EventStatus if s is not EventStatus.TEST])
-@pytest.mark.parametrize("field", ["store_id", "receipt_rule"])
-async def test_shop_and_receipt_rule_stand_once_a_real_event_has_come(
-    client: httpx.AsyncClient, world: World, database: Database, status: EventStatus, field: str
+@pytest.mark.parametrize("field", ["store_id", "receipt_rule", "currency"])
+async def test_shop_currency_and_receipt_rule_stand_once_a_receipt_was_taken(
+    client: httpx.AsyncClient, world: World, database: Database, field: str
 ) -> None:
     source_id = world.sources["till-1"]
-    await store_event(database, source_id, status)
-    values = {"store_id": str(world.stores["S02"]), "receipt_rule": "yearly"}
+    async with database.transaction() as session:
+        session.add(Receipt(source_id=source_id, receipt_key="R1", created_at=clock.now()))
+    values = {
+        "store_id": str(world.stores["S02"]), "receipt_rule": "yearly", "currency": "HKD"
+    }  # fmt: skip
     answer = await change(client, world, source_id, 1, name="新", **{field: values[field]})
     assert (answer.status_code, answer.json()["type"]) == (409, "/problems/invalid-transition")
     assert answer.json()["fields"] == [field]
     read = await client.get(f"/v1/sources/{source_id}", headers=world.headers())
     assert (read.json()["name"], read.json()["version"]) == ("till-1", 1)
-    same = {"store_id": str(world.stores["S01"]), "receipt_rule": "ever"}
+    same = {"store_id": str(world.stores["S01"]), "receipt_rule": "ever", "currency": "CNY"}
     answer = await change(client, world, source_id, 1, name="新", **{field: same[field]})
     assert (answer.status_code, answer.json()["name"]) == (200, "新")
 
 
-async def test_shop_and_receipt_rule_may_change_while_there_are_only_tests(
-    client: httpx.AsyncClient, world: World, database: Database
+@pytest.mark.parametrize("status", [EventStatus.TEST, EventStatus.HELD])
+async def test_what_is_wrong_can_be_mended_while_nothing_was_applied(
+    client: httpx.AsyncClient, world: World, database: Database, status: EventStatus
 ) -> None:
     source_id = UUID((await create(client, world)).json()["id"])
-    await store_event(database, source_id, EventStatus.TEST)
+    await store_event(database, source_id, status)
     answer = await change(
-        client, world, source_id, store_id=str(world.stores["S02"]), receipt_rule="yearly"
-    )
+        client, world, source_id,
+        store_id=str(world.stores["S02"]), receipt_rule="yearly", currency="HKD",
+    )  # fmt: skip
     assert answer.status_code == 200
+    assert answer.json()["currency"] == "HKD"
     assert answer.json()["store_id"] == str(world.stores["S02"])
     assert (answer.json()["receipt_rule"], answer.headers["etag"]) == ("yearly", '"v2"')
 
