@@ -9,6 +9,21 @@ import asyncpg
 
 from app.queries.purchase_ingest import LINE_COLUMNS, LINE_FIELDS, RECEIPT_COLUMNS
 
+_NUMBERS = """
+SELECT u.source_id, u.receipt_key
+FROM unattached_purchase AS u
+JOIN unnest($1::text[], $2::text[], $3::text[]) AS w (kind, system, value)
+    ON u.awaits_kind = w.kind AND u.awaits_system = w.system AND u.awaits_value = w.value
+"""
+_LOCK_NUMBERS = """
+SELECT r.source_id
+FROM receipt AS r
+WHERE (r.source_id, r.receipt_key) IN (
+    SELECT source_id, receipt_key FROM unnest($1::uuid[], $2::text[])
+        AS w (source_id, receipt_key))
+ORDER BY r.source_id, r.receipt_key
+FOR NO KEY UPDATE OF r
+"""
 _AWAITING = """
 SELECT u.id, u.source_id, u.event_id, u.kind, u.status, u.business_day, u.occurred_at, u.amount,
     u.refund_of_id, u.receipt_key
@@ -44,8 +59,20 @@ _REMOVE_MOVED = "DELETE FROM unattached_purchase WHERE id = ANY($1::uuid[])"
 
 
 async def awaiting(connection: Any, keys: Sequence[tuple[str, str, str]]) -> list["asyncpg.Record"]:
-    """Lock and return the receipts that wait for a card with one of these identities."""
+    """Lock and return the receipts that wait for a card with one of these identities.
+
+    Their numbers are locked before them, as refunds do: a refund that is being posted is waited
+    for, and then found; one that comes later finds its sale on the card.
+    """
     kinds, systems, values = (list(part) for part in zip(*keys, strict=True))
+    numbers = await connection.fetch(_NUMBERS, kinds, systems, values)
+    if not numbers:
+        return []
+    await connection.execute(
+        _LOCK_NUMBERS,
+        [row["source_id"] for row in numbers],
+        [row["receipt_key"] for row in numbers],
+    )
     return list(await connection.fetch(_AWAITING, kinds, systems, values))
 
 
