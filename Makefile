@@ -44,7 +44,7 @@ $(INSTALLED): requirements-dev.lock pyproject.toml tools/install.sh tools/need.s
 
 .PHONY: run
 run: $(INSTALLED) ## Start everything on PORT, with its own database and a demo chain.
-	@exec $(BIN)/huike run --port $(PORT)
+	@unset PYTHONDONTWRITEBYTECODE; exec $(BIN)/huike run --port $(PORT)
 
 .PHONY: test
 test: $(INSTALLED) $(NODE_INSTALLED) ## Run the tests (TEST_WORKERS processes, PYTEST_ARGS for the rest).

@@ -31,7 +31,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1
 
 by_uv() {
     "$venv/bin/python" -m pip install --quiet --no-deps --require-hashes -r "$pins" &&
-        "$venv/bin/uv" pip sync --quiet --python "$venv/bin/python" --require-hashes "$lock" &&
+        "$venv/bin/uv" pip sync --quiet --compile-bytecode --python "$venv/bin/python" --require-hashes "$lock" &&
         "$venv/bin/uv" pip install --quiet --python "$venv/bin/python" \
             --no-deps --no-build-isolation --editable .
 }
