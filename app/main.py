@@ -3,22 +3,26 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import structlog
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
-from starlette.middleware.cors import CORSMiddleware
 
 from app.core.config import Settings
 from app.core.database import Database
 from app.routers import ROUTERS
 from app.web.dependencies import unguarded_routes
 from app.web.docs_pages import install_docs_pages
-from app.web.middleware import Identify, KeepDeadline, LimitBody, RunAgain
+from app.web.middleware import (
+    AllowOrigins,
+    AnswerHead,
+    CatchFailures,
+    Identify,
+    KeepDeadline,
+    LimitBody,
+    RunAgain,
+)
 from app.web.openapi import DESCRIPTION, TAGS, install_openapi
 from app.web.problems import install_problem_handlers
 from app.web.route import HuikeRoute
-
-log = structlog.get_logger()
 
 VERSION = "0.1.0"
 
@@ -68,20 +72,11 @@ def create_app(settings: Settings, database: Database) -> FastAPI:
     app.add_middleware(RunAgain)
     app.add_middleware(KeepDeadline, settings=settings)
     app.add_middleware(LimitBody, settings=settings)
-    app.add_middleware(Identify)
+    app.add_middleware(AnswerHead)
+    app.add_middleware(CatchFailures)
     if settings.cors_origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=list(settings.cors_origins),
-            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-            allow_headers=[
-                "Authorization", "Content-Type", "If-Match", "Idempotency-Key", "X-API-Key",
-                "Accept-Language",
-            ],
-            expose_headers=["ETag", "Location", "Retry-After", "X-Request-Id",
-                            "Idempotency-Replayed"],
-            max_age=600,
-        )  # fmt: skip
+        app.add_middleware(AllowOrigins, settings=settings)
+    app.add_middleware(Identify)
     return app
 
 

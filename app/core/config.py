@@ -3,10 +3,11 @@
 import ipaddress
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 DEFAULT_SECRET_KEY = "insecure-secret-for-loopback-only"  # noqa: S105 - refused beyond loopback
@@ -66,18 +67,20 @@ class Settings(BaseSettings):
     batch_deadline_seconds: Annotated[float, Field(gt=0)] = 60.0
     graceful_stop_seconds: Annotated[int, Field(gt=0)] = 20
 
-    body_limit_bytes: int = 1_000_000
-    event_limit_bytes: int = 64_000
-    batch_limit_bytes: int = 16_000_000
-    batch_limit_events: int = 5_000
+    body_limit_bytes: Annotated[int, Field(gt=0)] = 1_000_000
+    event_limit_bytes: Annotated[int, Field(gt=0)] = 64_000
+    batch_limit_bytes: Annotated[int, Field(gt=0)] = 16_000_000
+    batch_limit_events: Annotated[int, Field(gt=0)] = 5_000
 
-    webhook_tolerance_seconds: int = 300
-    token_idle_minutes: int = 60 * 12
-    token_absolute_minutes: int = 60 * 24 * 7
-    sign_in_attempts: int = Field(default=10, description="Per user name and window.")
-    sign_in_attempts_per_address: int = Field(default=100, description="Per address and window.")
-    sign_in_window_seconds: int = 300
-    idempotency_keep_hours: int = 24 * 7
+    webhook_tolerance_seconds: Annotated[int, Field(gt=0)] = 300
+    token_idle_minutes: Annotated[int, Field(gt=0)] = 60 * 12
+    token_absolute_minutes: Annotated[int, Field(gt=0)] = 60 * 24 * 7
+    sign_in_attempts: int = Field(default=10, gt=0, description="Per user name and window.")
+    sign_in_attempts_per_address: int = Field(
+        default=100, gt=0, description="Per address and window."
+    )
+    sign_in_window_seconds: Annotated[int, Field(gt=0)] = 300
+    idempotency_keep_hours: Annotated[int, Field(gt=0)] = 24 * 7
 
     @field_validator("cors_origins", mode="before")
     @classmethod
@@ -86,11 +89,36 @@ class Settings(BaseSettings):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
+    @field_validator("cors_origins")
+    @classmethod
+    def _only_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            parts = urlsplit(origin)
+            if not parts.hostname or origin != f"{parts.scheme}://{parts.netloc}":
+                raise ValueError("an origin is scheme://host or scheme://host:port, nothing more")
+        return value
+
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
-        ZoneInfo(value)
+        try:
+            ZoneInfo(value)
+        except KeyError as error:
+            raise ValueError("not a time zone of the IANA database") from error
         return value
+
+    @model_validator(mode="after")
+    def _nested_limits(self) -> Self:
+        if not (
+            self.statement_timeout_seconds
+            < self.request_deadline_seconds
+            < self.graceful_stop_seconds
+        ):
+            raise ValueError(
+                "statement_timeout_seconds < request_deadline_seconds < graceful_stop_seconds: "
+                "a statement ends before its request does, a request before the service stops"
+            )
+        return self
 
     @cached_property
     def zone(self) -> ZoneInfo:

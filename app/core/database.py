@@ -165,28 +165,45 @@ def mapping_failures() -> Iterator[None]:
         yield
     except (HuikeError, RetryTransactionError):
         raise
-    except (DBAPIError, PoolTimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as failure:
-        raise mapped_failure(failure) from failure
-    except (TimeoutError, OSError) as failure:
+    except (
+        DBAPIError,
+        PoolTimeoutError,
+        asyncpg.PostgresError,
+        asyncpg.InterfaceError,
+        TimeoutError,
+        OSError,
+    ) as failure:
         raise mapped_failure(failure) from failure
 
 
 def sqlstate_of(failure: BaseException) -> str | None:
     """Return the SQLSTATE of a failure, if PostgreSQL gave one."""
-    original = getattr(failure, "orig", failure)
-    state = getattr(original, "sqlstate", None)
-    return state if isinstance(state, str) else None
+    for part in _layers(failure):
+        state = getattr(part, "sqlstate", None)
+        if isinstance(state, str):
+            return state
+        if isinstance(part, asyncpg.InterfaceError) and isinstance(part, ValueError):
+            # asyncpg itself refuses a value that does not fit its parameter, with no SQLSTATE:
+            # an integer out of range, a naive datetime. PostgreSQL would have said 22000.
+            return "22000"
+    return None
 
 
 def constraint_of(failure: BaseException) -> str | None:
     """Return the name of the violated constraint; on a distributed server it may be missing."""
-    seen: BaseException | None = getattr(failure, "orig", failure)
-    while seen is not None:
-        name = getattr(seen, "constraint_name", None)
+    for part in _layers(failure):
+        name = getattr(part, "constraint_name", None)
         if isinstance(name, str):
             return name
-        seen = seen.__cause__
     return None
+
+
+def _layers(failure: BaseException) -> Iterator[BaseException]:
+    """Yield the driver's errors that a failure wraps, the outermost first."""
+    seen: BaseException | None = getattr(failure, "orig", failure)
+    while seen is not None:
+        yield seen
+        seen = seen.__cause__
 
 
 def mapped_failure(failure: BaseException) -> Exception:
@@ -199,6 +216,7 @@ def mapped_failure(failure: BaseException) -> Exception:
         )
     state = sqlstate_of(failure)
     if state is None:
+        log.warning("database_unreachable", error=type(getattr(failure, "orig", failure)).__name__)
         return UnavailableError(
             "The database cannot be reached.",
             code="database-unavailable",
@@ -249,12 +267,14 @@ _FAILURES: tuple[tuple[str, Callable[[BaseException, str], Exception]], ...] = (
     ("22", _hole_in_validation),
     ("25006", _unavailable("database-read-only", "The database takes no changes now.",
                            "数据库目前只读。", 5)),
-    ("53100", _unavailable("database-full", "The database's disk is full.", "数据库磁盘已满。", 30)),
+    ("53100", _unavailable("database-full", "The database's disk is full.",
+                           "数据库磁盘已满。", 30)),
     ("53300", _unavailable("pool-exhausted", "The database takes no more connections.",
                            "数据库连接数已满。")),
     ("53", _unavailable("database-overloaded", "The database lacks resources.",
                         "数据库资源不足。", 5)),
-    ("57014", _unavailable("database-too-slow", "The database took too long.", "数据库响应超时。")),
+    ("57014", _unavailable("database-too-slow", "The database took too long.",
+                           "数据库响应超时。")),
     ("55P03", _unavailable("database-too-slow", "A lock was not to be had in time.",
                            "等待锁超时。")),
     ("25P03", _unavailable("database-too-slow", "The transaction stood idle for too long.",

@@ -5,7 +5,7 @@
     HuikeError                      carries a stable ``code``; nothing branches on its text
     ├── NotFoundError               404 not-found
     ├── ForbiddenError              403 forbidden
-    ├── UnauthenticatedError        401 unauthenticated, webhook-signature-invalid, webhook-timestamp
+    ├── UnauthenticatedError        401 unauthenticated, webhook-signature-invalid, …
     ├── ConflictError               409 conflict, invalid-transition, possible-duplicate, …
     ├── PreconditionFailedError     412 precondition-failed (with the fields that differ)
     ├── PreconditionRequiredError   428 precondition-required
@@ -28,12 +28,14 @@ class FieldError:
     """One thing wrong with one part of the input.
 
     ``pointer`` is a JSON pointer (RFC 6901) into the body, or ``/query/name``, ``/path/name`` or
-    ``/header/name``. ``code`` is stable; ``detail`` never repeats the value that was sent.
+    ``/header/name``. ``code`` is stable; ``detail`` never repeats the value that was sent, and
+    ``detail_zh`` is the same sentence in Chinese.
     """
 
     pointer: str
     code: str
     detail: str
+    detail_zh: str | None = None
 
 
 class HuikeError(Exception):

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import traceback
 
 import structlog
 
@@ -23,11 +24,7 @@ def configure_logging(log_format: str, level: str) -> None:
         else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
     structlog.configure(
-        processors=[
-            *shared,
-            structlog.processors.format_exc_info,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
         cache_logger_on_first_use=True,
@@ -36,7 +33,11 @@ def configure_logging(log_format: str, level: str) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                tell_exception,
+                renderer,
+            ],
         )
     )
     root = logging.getLogger()
@@ -49,3 +50,40 @@ def configure_logging(log_format: str, level: str) -> None:
         logging.getLogger(noisy).handlers = []
         logging.getLogger(noisy).propagate = True
     logging.getLogger("pgqueuer").setLevel("WARNING")
+
+
+def tell_exception(
+    _logger: structlog.typing.WrappedLogger, _method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Replace ``exc_info`` by where the exception was raised and of which type it is.
+
+    Messages of exceptions are left out, and so are local variables: PostgreSQL's names the phone
+    number that exists already, pydantic's what was sent.
+    """
+    info = event.pop("exc_info", None)
+    if info is True:
+        info = sys.exc_info()
+    elif isinstance(info, BaseException):
+        info = (type(info), info, info.__traceback__)
+    if isinstance(info, tuple) and info[1] is not None:
+        event["exception"] = "".join(_told(info[1]))
+    return event
+
+
+def _told(exception: BaseException) -> list[str]:
+    """Return the lines of a traceback with its causes, the first cause first."""
+    chain: list[BaseException] = []
+    seen: BaseException | None = exception
+    while seen is not None and seen not in chain:
+        chain.append(seen)
+        seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
+    lines: list[str] = []
+    for part in reversed(chain):
+        lines += traceback.format_tb(part.__traceback__)
+        state = getattr(part, "sqlstate", None)
+        about = f" (SQLSTATE {state})" if isinstance(state, str) else ""
+        lines.append(f"{type(part).__module__}.{type(part).__qualname__}{about}\n")
+        if isinstance(part, BaseExceptionGroup):
+            for inner in part.exceptions:
+                lines += _told(inner)
+    return lines

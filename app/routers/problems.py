@@ -31,5 +31,5 @@ async def explain_problem(code: str, request: Request) -> HTMLResponse:
         f'<!doctype html><html lang="{"zh" if chinese else "en"}"><meta charset="utf-8">'
         f"<title>{escape(title)}</title><h1>{escape(title)}</h1>"
         f"<p>{kind.status} · <code>{escape(code)}</code></p><p>{escape(explanation)}</p></html>",
-        headers={"Content-Security-Policy": "default-src 'none'"},
+        headers={"Content-Language": "zh" if chinese else "en", "Vary": "Accept-Language"},
     )

@@ -121,7 +121,7 @@ class Public:
         """Let everybody in."""
 
 
-def access_of(route: RouteContext) -> Allow | Public | None:
+def access_of(route: RouteContext | APIRoute) -> Allow | Public | None:
     """Return what guards a route: found among its dependencies, however deep."""
     pending = list(route.dependant.dependencies)
     while pending:
@@ -139,10 +139,20 @@ async def idempotent(
     actor: Annotated[Actor, Depends(authenticate)],
     key: IdempotencyKeyHeader = None,
 ) -> None:
-    """Make a creating route safe to repeat: see :mod:`app.web.idempotency`."""
-    wanted = await request_hash(request)
+    """Make a creating route safe to repeat: see :mod:`app.web.idempotency`.
+
+    Whoever may not create is told so first: a kept answer is not for them either.
+    """
+    guard = access_of(request.scope["route"])
+    if isinstance(guard, Allow):
+        await guard(actor)
+    assert actor.id is not None
     request.scope[SCOPE_KEY] = await claim_key(
-        session, actor, checked_key(key), wanted, settings.idempotency_keep_hours
+        session,
+        actor.id,
+        checked_key(key),
+        await request_hash(request),
+        settings.idempotency_keep_hours,
     )
 
 

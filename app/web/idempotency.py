@@ -7,17 +7,18 @@ row and is given the first answer; while the first still runs, an advisory lock 
 import hashlib
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated
+from uuid import UUID
 
 from fastapi import Header, Request, Response
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
 
 from app.core import clock
 from app.core.errors import ConflictError, InvalidInputError, MalformedError
 from app.models import IdempotencyKey
-from app.rules.access import Actor
 
 SCOPE_KEY = "huike.idempotency"
 _KEPT_HEADERS = ("location", "etag", "content-type")
@@ -44,7 +45,7 @@ class KeptAnswer(Exception):  # noqa: N818 - it is no error: it carries an answe
 class Keeper:
     """Holds the key's row until the answer is known."""
 
-    def __init__(self, session: AsyncSession, principal_id: Any, key: str) -> None:
+    def __init__(self, session: AsyncSession, principal_id: UUID, key: str) -> None:
         self._session = session
         self._principal_id = principal_id
         self._key = key
@@ -55,7 +56,8 @@ class Keeper:
         await self._session.execute(
             update(IdempotencyKey)
             .where(
-                IdempotencyKey.principal_id == self._principal_id, IdempotencyKey.key == self._key
+                col(IdempotencyKey.principal_id) == self._principal_id,
+                col(IdempotencyKey.key) == self._key,
             )
             .values(
                 status=response.status_code,
@@ -70,15 +72,16 @@ class Keeper:
 
 
 async def request_hash(request: Request) -> str:
-    """Return the SHA-256 of what makes a request the same: method, path and body."""
+    """Return the SHA-256 of what makes a request the same: method, address and body."""
     digest = hashlib.sha256()
-    digest.update(f"{request.method} {request.url.path}\n".encode())
+    digest.update(f"{request.method} {request.url.path}?".encode())
+    digest.update(request.scope["query_string"] + b"\n")
     digest.update(await request.body())
     return digest.hexdigest()
 
 
 async def claim_key(
-    session: AsyncSession, actor: Actor, key: str, wanted_hash: str, keep_hours: int
+    session: AsyncSession, principal_id: UUID, key: str, wanted_hash: str, keep_hours: int
 ) -> Keeper:
     """Claim the key for this request.
 
@@ -89,7 +92,7 @@ async def claim_key(
     """
     now = clock.now()
     free = await session.scalar(
-        select(func.pg_try_advisory_xact_lock(func.hashtextextended(f"{actor.id}:{key}", 0)))
+        select(func.pg_try_advisory_xact_lock(func.hashtextextended(f"{principal_id}:{key}", 0)))
     )
     if not free:
         raise ConflictError(
@@ -97,43 +100,33 @@ async def claim_key(
             code="idempotency-in-progress",
             detail_zh="使用该 Idempotency-Key 的首个请求仍在处理中。",
         )
+    of_this_key = (col(IdempotencyKey.principal_id) == principal_id, col(IdempotencyKey.key) == key)
     await session.execute(
-        delete(IdempotencyKey).where(
-            IdempotencyKey.principal_id == actor.id,
-            IdempotencyKey.key == key,
-            IdempotencyKey.expires_at < now,
-        )
+        delete(IdempotencyKey).where(*of_this_key, col(IdempotencyKey.expires_at) < now)
     )
     inserted = await session.scalar(
         insert(IdempotencyKey)
         .values(
-            principal_id=actor.id,
+            principal_id=principal_id,
             key=key,
             request_hash=wanted_hash,
             created_at=now,
             expires_at=now + timedelta(hours=keep_hours),
         )
         .on_conflict_do_nothing()
-        .returning(IdempotencyKey.key)
+        .returning(col(IdempotencyKey.key))
     )
     if inserted is not None:
-        return Keeper(session, actor.id, key)
-    first = (
-        await session.execute(
-            select(
-                IdempotencyKey.request_hash,
-                IdempotencyKey.status,
-                IdempotencyKey.headers,
-                IdempotencyKey.body,
-            ).where(IdempotencyKey.principal_id == actor.id, IdempotencyKey.key == key)
-        )
-    ).one()
+        return Keeper(session, principal_id, key)
+    first = (await session.execute(select(IdempotencyKey).where(*of_this_key))).scalar_one()
     if first.request_hash != wanted_hash:
         raise InvalidInputError(
             "This Idempotency-Key was used for another request.",
             code="idempotency-key-reused",
             detail_zh="该 Idempotency-Key 已用于另一请求。",
         )
+    # Both are written in one transaction: a row that is seen has its answer.
+    assert first.status is not None
     raise KeptAnswer(first.status, first.headers or {}, first.body or "")
 
 

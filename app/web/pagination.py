@@ -1,4 +1,9 @@
-"""Keyset pages with signed cursors: a page costs the same wherever it lies."""
+"""Keyset pages with sealed cursors: a page costs the same wherever it lies.
+
+A cursor travels in addresses, which are logged on the way; since it may hold a name, it can be
+neither changed nor read. It is sealed as RFC 5297 does it: the HMAC of the text both
+authenticates it and starts the key stream.
+"""
 
 import base64
 import binascii
@@ -43,9 +48,21 @@ class Page(BaseModel, Generic[Item]):
     next_cursor: str | None = Field(description="Send it as `cursor` to get the next page.")
 
 
-def _signature(settings: Settings, payload: bytes) -> bytes:
-    key = settings.secret_key.get_secret_value().encode()
-    return hmac.new(key, b"cursor:" + payload, hashlib.sha256).digest()[:16]
+_SEAL_BYTES = 16
+
+
+def _seal(settings: Settings, text: bytes) -> bytes:
+    return hmac.digest(_key(settings, b"cursor seal"), text, "sha256")[:_SEAL_BYTES]
+
+
+def _veil(settings: Settings, seal: bytes, text: bytes) -> bytes:
+    """Cover or uncover a text: both are the same."""
+    stream = hashlib.shake_256(_key(settings, b"cursor veil") + seal).digest(len(text))
+    return bytes(letter ^ cover for letter, cover in zip(text, stream, strict=True))
+
+
+def _key(settings: Settings, purpose: bytes) -> bytes:
+    return hmac.digest(settings.secret_key.get_secret_value().encode(), purpose, "sha256")
 
 
 def encode_cursor(settings: Settings, listing: Mapping[str, Any], position: Sequence[Any]) -> str:
@@ -55,7 +72,8 @@ def encode_cursor(settings: Settings, listing: Mapping[str, Any], position: Sequ
     ``position`` holds the sort values and the id of the last item, JSON-serializable.
     """
     payload = orjson.dumps([_fingerprint(listing), list(position)], default=str)
-    return base64.urlsafe_b64encode(_signature(settings, payload) + payload).decode().rstrip("=")
+    seal = _seal(settings, payload)
+    return base64.urlsafe_b64encode(seal + _veil(settings, seal, payload)).decode().rstrip("=")
 
 
 def decode_cursor(settings: Settings, listing: Mapping[str, Any], cursor: str) -> list[Any]:
@@ -68,8 +86,9 @@ def decode_cursor(settings: Settings, listing: Mapping[str, Any], cursor: str) -
         raw = base64.b64decode(
             cursor.encode("ascii") + b"=" * (-len(cursor) % 4), altchars=b"-_", validate=True
         )
-        signature, payload = raw[:16], raw[16:]
-        if hmac.compare_digest(signature, _signature(settings, payload)):
+        seal = raw[:_SEAL_BYTES]
+        payload = _veil(settings, seal, raw[_SEAL_BYTES:])
+        if hmac.compare_digest(seal, _seal(settings, payload)):
             fingerprint, position = orjson.loads(payload)
             if fingerprint == _fingerprint(listing):
                 return list(position)

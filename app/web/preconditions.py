@@ -15,7 +15,7 @@ IfMatch = Annotated[
         json_schema_extra={"example": '"v1"'},
     ),
 ]
-_ETAG = re.compile(r'^"v([1-9][0-9]{0,8})"$')
+_ETAG = re.compile(r'"v([1-9][0-9]{0,8})"')
 
 
 def etag(version: int) -> str:
@@ -33,14 +33,15 @@ def seen_version(if_match: str | None) -> int:
 
     Raises:
         PreconditionRequiredError: no ``If-Match``.
-        PreconditionFailedError: it is no tag of ours, so it can match nothing.
+        PreconditionFailedError: it is no tag of ours, so it can match nothing. Weak tags, lists
+            and ``*`` are none: whoever changes something has seen one version of it.
     """
     if if_match is None:
         raise PreconditionRequiredError(
             "Send the ETag of the version you have seen as If-Match.",
             detail_zh="请把您所读版本的 ETag 作为 If-Match 发送。",
         )
-    found = _ETAG.match(if_match.strip())
+    found = _ETAG.fullmatch(if_match.strip())
     if found is None:
         raise PreconditionFailedError(
             "If-Match is not a tag of this object.",

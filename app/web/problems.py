@@ -6,16 +6,21 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
+import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError, ResponseValidationError
 from fastapi.responses import Response
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from fastapi.routing import iter_route_contexts
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
 from app.core import errors
-from app.core.database import mapped_failure
 from app.rules.purchases import Fault
+from app.web.findings import field_errors as field_errors
+from app.web.findings import pointer_of
+
+log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -66,6 +71,12 @@ PROBLEMS: Mapping[str, ProblemKind] = {
     "forbidden": ProblemKind(
         403, "Not allowed", "无权操作",
         "Your role or your stores do not allow this.", "您的角色或所属门店不允许此操作。",
+    ),
+    "origin-not-allowed": ProblemKind(
+        403, "This web page may not call", "不允许该网页来源调用",
+        "The page's origin, the method or a header is not among those that the operator allows "
+        "(CORS).",
+        "该网页的来源、方法或请求头不在运维允许的范围内（CORS）。",
     ),
     "not-found": ProblemKind(
         404, "Not found", "未找到",
@@ -125,8 +136,9 @@ PROBLEMS: Mapping[str, ProblemKind] = {
     ),
     "validation": ProblemKind(
         422, "Some values are not acceptable", "部分值不可接受",
-        "`errors` lists each with a JSON pointer; what you sent is never repeated.",
-        "errors 以 JSON 指针逐项列出；不会回显您发送的内容。",
+        "`errors` lists the first hundred, each with a JSON pointer; what you sent is never "
+        "repeated.",
+        "errors 以 JSON 指针逐项列出（至多一百项）；不会回显您发送的内容。",
     ),
     "invalid-cursor": ProblemKind(
         422, "The cursor is not ours, or of another list", "游标无效",
@@ -147,14 +159,16 @@ PROBLEMS: Mapping[str, ProblemKind] = {
     ),
     "internal-error": ProblemKind(
         500, "Something went wrong here", "服务器内部错误",
-        "It is our fault and was logged under the request id.", "这是我们的问题，已按请求编号记录。",
+        "It is our fault and was logged under the request id.",
+        "这是我们的问题，已按请求编号记录。",
     ),
     "unavailable": ProblemKind(
         503, "Not now", "暂时不可用", "Try again.", "请稍后重试。",
     ),
     "database-unavailable": ProblemKind(
         503, "The database cannot be reached", "无法连接数据库",
-        "Nothing was done; try again.", "未做任何更改；请稍后重试。",
+        "Nothing was half-done; repeat the request, with the same Idempotency-Key if it has one.",
+        "不会只完成一半；请重试，若带有 Idempotency-Key 请使用相同的键。",
     ),
     "database-read-only": ProblemKind(
         503, "The database takes no changes now", "数据库目前只读",
@@ -186,7 +200,8 @@ PROBLEMS: Mapping[str, ProblemKind] = {
     ),
     "deadline-exceeded": ProblemKind(
         503, "It took too long", "处理超时",
-        "Nothing was done; try again.", "未做任何更改；请稍后重试。",
+        "Nothing was half-done; repeat the request, with the same Idempotency-Key if it has one.",
+        "不会只完成一半；请重试，若带有 Idempotency-Key 请使用相同的键。",
     ),
     "shutting-down": ProblemKind(
         503, "The service is stopping", "服务正在停止",
@@ -244,7 +259,7 @@ def prefers_chinese(accept_language: str | None) -> bool:
 
 
 def problem_response(
-    request_scope: Mapping[str, Any],
+    scope: Mapping[str, Any],
     code: str,
     *,
     detail: str | None = None,
@@ -254,47 +269,45 @@ def problem_response(
 ) -> Response:
     """Return the problem document for a code; ``instance`` is the path without its query."""
     kind = PROBLEMS[code]
-    accept = _header(request_scope, b"accept-language")
-    chinese = prefers_chinese(accept)
+    chinese = _is_chinese_wanted(scope)
     document: dict[str, object] = {
         "type": f"/problems/{code}",
         "title": kind.title_zh if chinese else kind.title,
         "status": kind.status,
         "detail": (detail_zh if chinese else detail)
         or (kind.explanation_zh if chinese else kind.explanation),
-        "instance": request_scope.get("path", ""),
-        "request_id": request_scope.get("huike.request_id", ""),
+        "instance": scope["path"].encode("utf-8", "replace").decode(),
+        "request_id": scope.get("huike.request_id", ""),
         **(members or {}),
     }
     return Response(
-        orjson.dumps(document, option=orjson.OPT_NON_STR_KEYS),
+        orjson.dumps(document),
         status_code=kind.status,
         media_type=MEDIA_TYPE,
         headers={
             "Content-Language": "zh" if chinese else "en",
+            "Vary": "Accept-Language",
             "Cache-Control": "no-store",
             **(headers or {}),
         },
     )
 
 
-def _header(scope: Mapping[str, Any], name: bytes) -> str | None:
-    for key, value in scope.get("headers", ()):
-        if key == name:
-            return str(value.decode("latin-1"))
-    return None
-
-
-def response_for(request: Request, error: errors.HuikeError) -> Response:
+def response_for(scope: Mapping[str, Any], error: errors.HuikeError) -> Response:
     """Return the problem document for an error of ours."""
     members = dict(error.members)
     if isinstance(error, errors.InvalidInputError):
+        chinese = _is_chinese_wanted(scope)
         members["errors"] = [
-            {"pointer": part.pointer, "code": part.code, "detail": part.detail}
+            {
+                "pointer": part.pointer,
+                "code": part.code,
+                "detail": (part.detail_zh if chinese else None) or part.detail,
+            }
             for part in error.errors
         ]
     return problem_response(
-        request.scope,
+        scope,
         error.code,
         detail=error.detail,
         detail_zh=error.detail_zh,
@@ -303,70 +316,56 @@ def response_for(request: Request, error: errors.HuikeError) -> Response:
     )
 
 
-def pointer_of(location: tuple[Any, ...]) -> str:
-    """Return a validation error's place as a JSON pointer; the body's own parts stand bare."""
-    parts = [str(part).replace("~", "~0").replace("/", "~1") for part in location]
-    if parts and parts[0] == "body":
-        parts = parts[1:]
-    return "".join(f"/{part}" for part in parts)
-
-
-def field_errors(found: list[Any]) -> list[errors.FieldError]:
-    """Return pydantic's findings without what was sent."""
-    return [
-        errors.FieldError(
-            pointer=pointer_of(tuple(item["loc"])),
-            code=str(item["type"]).replace("_", "-"),
-            detail=str(item["msg"]).encode("utf-8", "replace").decode(),
-        )
-        for item in found
-    ]
+def _is_chinese_wanted(scope: Mapping[str, Any]) -> bool:
+    return prefers_chinese(Headers(raw=scope.get("headers", [])).get("accept-language"))
 
 
 def install_problem_handlers(app: FastAPI) -> None:
-    """Answer every refusal, the framework's own included, with a problem document."""
+    """Answer every refusal, the framework's own included, with a problem document.
+
+    Failures of the database need no handler: :meth:`Database.transaction` has turned them into
+    errors of ours.
+    """
 
     @app.exception_handler(errors.HuikeError)
     async def _ours(request: Request, error: errors.HuikeError) -> Response:
-        return response_for(request, error)
+        return response_for(request.scope, error)
 
     @app.exception_handler(RequestValidationError)
     async def _validation(request: Request, error: RequestValidationError) -> Response:
-        found = error.errors()
-        if any(item["type"] == "json_invalid" for item in found):
-            return response_for(
-                request,
-                errors.MalformedError("The body is not JSON.", detail_zh="请求正文不是 JSON。"),
-            )
         return response_for(
-            request,
+            request.scope,
             errors.InvalidInputError(
-                "Some values are not acceptable.", field_errors(list(found)),
+                "Some values are not acceptable.",
+                field_errors(error.errors()),
                 detail_zh="部分值不可接受。",
             ),
-        )  # fmt: skip
+        )
 
     @app.exception_handler(HTTPException)
     async def _framework(request: Request, error: HTTPException) -> Response:
+        headers = dict(error.headers or {})
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            # The framework names the methods of the first route with this path only.
+            headers["Allow"] = ", ".join(methods_of(app, request.scope["path"]))
         code = _STATUS_CODES.get(
             error.status_code, "bad-request" if error.status_code < 500 else "internal-error"
         )
-        return problem_response(request.scope, code, headers=dict(error.headers or {}))
-
-    async def _database(request: Request, error: Exception) -> Response:
-        mapped = mapped_failure(error)
-        if isinstance(mapped, errors.HuikeError):
-            return response_for(request, mapped)
-        raise mapped from error
-
-    for family in (DBAPIError, PoolTimeoutError, TimeoutError, OSError):
-        app.add_exception_handler(family, _database)
+        return problem_response(request.scope, code, headers=headers)
 
     @app.exception_handler(ResponseValidationError)
     async def _our_fault(request: Request, error: ResponseValidationError) -> Response:
-        raise RuntimeError(f"an answer is not as its schema says: {error.errors()}") from error
+        found = [(pointer_of(item["loc"]), item["type"]) for item in error.errors()]
+        log.error("answer_not_as_its_schema", found=found[:10])
+        return problem_response(request.scope, "internal-error")
 
 
-def status_phrase(status: int) -> str:
-    """Return HTTP's own phrase for a status."""
-    return HTTPStatus(status).phrase
+def methods_of(app: FastAPI, path: str) -> list[str]:
+    """Return the methods that some route of this path takes, sorted; HEAD goes with GET."""
+    methods: set[str] = set()
+    for route in iter_route_contexts(app.routes):
+        if route.path is not None and compile_path(route.path)[0].match(path):
+            methods |= route.methods or set()
+    if "GET" in methods:
+        methods.add("HEAD")
+    return sorted(methods)

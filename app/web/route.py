@@ -1,11 +1,16 @@
 """The route class of every router: strict JSON, and kept answers of idempotent requests."""
 
 import json
+import math
 from collections.abc import Callable, Coroutine
+from email.message import Message
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from fastapi import Request, Response
+from fastapi.params import File, Form
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
 
 from app.core.errors import (
     FieldError,
@@ -13,10 +18,12 @@ from app.core.errors import (
     MalformedError,
     UnsupportedMediaTypeError,
 )
+from app.web.findings import pointer_of
 from app.web.idempotency import SCOPE_KEY, KeptAnswer
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 MAXIMUM_DEPTH = 64
+FORM = "application/x-www-form-urlencoded"
 
 
 class _NotFiniteError(ValueError):
@@ -40,7 +47,8 @@ def parse_json(body: bytes) -> Any:
     Raises:
         UnsupportedMediaTypeError: not UTF-8.
         MalformedError: not JSON, nested deeper than 64, or an object with a repeated key.
-        InvalidInputError: NaN, Infinity, a NUL character or a lone surrogate.
+        InvalidInputError: NaN, Infinity, a number too long to be read, a NUL character or a lone
+            surrogate.
     """
     try:
         text = body.decode("utf-8")
@@ -51,52 +59,88 @@ def parse_json(body: bytes) -> Any:
     try:
         value = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique_keys)
     except _NotFiniteError as error:
-        raise _unacceptable("", "finite-number", "NaN and Infinity are not numbers.") from error
-    except (ValueError, RecursionError) as error:
+        raise _not_finite(()) from error
+    except (json.JSONDecodeError, RecursionError) as error:
         raise MalformedError("The body is not JSON.", detail_zh="请求正文不是 JSON。") from error
-    _check(value, "", 0, suspicious="\\u0000" in text or "\\ud" in text or "\\uD" in text)
+    except ValueError as error:
+        # Python refuses to read integers of thousands of digits.
+        raise _unacceptable_at("", "number", "A number is too long.", "数字过长。") from error
+    _check(value, (), suspicious="\\u0000" in text or "\\ud" in text or "\\uD" in text)
     return value
 
 
-def _check(value: Any, pointer: str, depth: int, *, suspicious: bool) -> None:
-    if depth > MAXIMUM_DEPTH:
+def _check(value: Any, place: tuple[str | int, ...], *, suspicious: bool) -> None:
+    """Refuse what JSON's grammar lets through; only suspicious text is read letter by letter."""
+    if len(place) > MAXIMUM_DEPTH:
         raise MalformedError("The body is nested too deeply.", detail_zh="请求正文嵌套过深。")
     if isinstance(value, str):
-        if suspicious and ("\0" in value or any(0xD800 <= ord(c) <= 0xDFFF for c in value)):
-            raise _unacceptable(pointer, "text", "NUL and lone surrogates are not text.")
+        if suspicious and any(c == "\0" or "\ud800" <= c <= "\udfff" for c in value):
+            raise _not_text(place)
+    elif isinstance(value, float):
+        # 1e999 is read as infinity.
+        if not math.isfinite(value):
+            raise _not_finite(place)
     elif isinstance(value, dict):
         for key, part in value.items():
             if suspicious:
-                _check(key, pointer, depth, suspicious=True)
-            name = key.replace("~", "~0").replace("/", "~1")
-            _check(part, f"{pointer}/{name}", depth + 1, suspicious=suspicious)
+                _check(key, place, suspicious=True)
+            _check(part, (*place, key), suspicious=suspicious)
     elif isinstance(value, list):
         for index, part in enumerate(value):
-            _check(part, f"{pointer}/{index}", depth + 1, suspicious=suspicious)
+            _check(part, (*place, index), suspicious=suspicious)
 
 
-def _unacceptable(pointer: str, code: str, detail: str) -> InvalidInputError:
+def _not_finite(place: tuple[str | int, ...]) -> InvalidInputError:
+    return _unacceptable_at(
+        _pointer(place),
+        "finite-number",
+        "NaN and Infinity are not numbers.",
+        "NaN 与 Infinity 不是数字。",
+    )
+
+
+def _not_text(place: tuple[str | int, ...]) -> InvalidInputError:
+    return _unacceptable_at(
+        _pointer(place),
+        "text",
+        "NUL and lone surrogates are not text.",
+        "NUL 与孤立代理码位不是文本。",
+    )
+
+
+def _pointer(place: tuple[str | int, ...]) -> str:
+    return pointer_of(("body", *place))
+
+
+def _unacceptable_at(pointer: str, code: str, detail: str, detail_zh: str) -> InvalidInputError:
     return InvalidInputError(
         "Some values are not acceptable.",
-        [FieldError(pointer.encode("utf-8", "replace").decode(), code, detail)],
+        [FieldError(pointer, code, detail, detail_zh)],
         detail_zh="部分值不可接受。",
     )
 
 
+def media_type_of(content_type: str) -> str | None:
+    """Return the media type in lower case, or none where a charset other than UTF-8 is named."""
+    header = Message()
+    header["content-type"] = content_type
+    if str(header.get_param("charset", "utf-8")).lower() not in {"utf-8", "utf8"}:
+        return None
+    return header.get_content_type() if "/" in content_type else None
+
+
 def is_json(content_type: str) -> bool:
     """Tell whether a Content-Type is JSON in UTF-8."""
-    media_type, _, parameters = content_type.partition(";")
-    media_type = media_type.strip().lower()
-    if not (media_type == "application/json" or media_type.endswith("+json")):
-        return False
-    charset = parameters.replace(" ", "").replace('"', "").lower()
-    return not charset or charset == "charset=utf-8"
+    media_type = media_type_of(content_type) or ""
+    return media_type == "application/json" or (
+        media_type.startswith("application/") and media_type.endswith("+json")
+    )
 
 
-def wrong_media_type() -> UnsupportedMediaTypeError:
-    """Return the refusal of a body that is not JSON in UTF-8."""
+def wrong_media_type(wanted: str = "application/json") -> UnsupportedMediaTypeError:
+    """Return the refusal of a body that is not of the wanted type in UTF-8."""
     return UnsupportedMediaTypeError(
-        "Send application/json in UTF-8.", detail_zh="请发送 UTF-8 编码的 application/json。"
+        f"Send {wanted} in UTF-8.", detail_zh=f"请发送 UTF-8 编码的 {wanted}。"
     )
 
 
@@ -111,7 +155,7 @@ class StrictRequest(Request):
 
 
 class HuikeRoute(APIRoute):
-    """A route that reads JSON strictly and keeps the answers of idempotent requests.
+    """A route that reads strictly and keeps the answers of idempotent requests.
 
     What it adds runs inside the request's transaction: a kept answer is stored with the change it
     answers for, or not at all.
@@ -120,17 +164,13 @@ class HuikeRoute(APIRoute):
     def get_route_handler(self) -> Handler:
         """Wrap FastAPI's handler."""
         handle = super().get_route_handler()
-        takes_json = (
-            self.body_field is not None and "Form" not in type(self.body_field.field_info).__name__
-        )
+        read = self._reader()
 
         async def handle_strictly(request: Request) -> Response:
             strict = StrictRequest(request.scope, request.receive)
-            if takes_json and not is_json(strict.headers.get("content-type", "")):
-                raise wrong_media_type()
-            if takes_json and await strict.body():
-                # Read here: FastAPI would turn what our reader says into a plain 400.
-                await strict.json()
+            _check_address(strict)
+            # Read here: FastAPI would turn whatever a reader says into a plain 400.
+            await read(strict)
             try:
                 response = await handle(strict)
             except KeptAnswer as kept:
@@ -141,3 +181,60 @@ class HuikeRoute(APIRoute):
             return response
 
         return handle_strictly
+
+    def _reader(self) -> Callable[[StrictRequest], Coroutine[Any, Any, None]]:
+        if self.body_field is None:
+            return _read_nothing
+        if not isinstance(self.body_field.field_info, Form):
+            return _read_json
+        # Forms with files are the one kind that comes in parts.
+        return _read_parts if isinstance(self.body_field.field_info, File) else _read_form
+
+
+async def _read_nothing(_request: StrictRequest) -> None:
+    pass
+
+
+async def _read_json(request: StrictRequest) -> None:
+    content_type = request.headers.get("content-type")
+    if content_type is not None and not is_json(content_type):
+        raise wrong_media_type()
+    if await request.body():
+        if content_type is None:
+            raise wrong_media_type()
+        await request.json()
+
+
+async def _read_form(request: StrictRequest) -> None:
+    if media_type_of(request.headers.get("content-type", FORM)) != FORM:
+        raise wrong_media_type(FORM)
+    await request.body()
+    await _read_parts(request)
+
+
+async def _read_parts(request: StrictRequest) -> None:
+    try:
+        await request.form()
+    except HTTPException as error:
+        raise _unacceptable_at("", "form", "The form can't be read.", "无法读取表单。") from error
+
+
+def _check_address(request: Request) -> None:
+    """Refuse NUL and what is not UTF-8 in the address; decoding would replace it silently."""
+    for place, raw in (
+        ("path", request.scope.get("raw_path") or b""),
+        ("query", request.scope["query_string"]),
+    ):
+        decoded = unquote_to_bytes(raw)
+        if b"\0" in decoded or not _is_utf8(decoded):
+            raise _unacceptable_at(
+                f"/{place}", "text", "Must be UTF-8 without NUL.", "须为不含 NUL 的 UTF-8。"
+            )
+
+
+def _is_utf8(text: bytes) -> bool:
+    try:
+        text.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
