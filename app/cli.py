@@ -337,6 +337,9 @@ def nightly(
         from app.jobs.nightly import newest_due_night, run_night
 
         day = as_of.date() if as_of else newest_due_night(clock.now(), settings.zone)
+        if day > clock.today(settings.zone):
+            # Figures of a day ahead would miss what is still bought until then.
+            raise typer.BadParameter(f"{day} lies ahead; a night is for today or an earlier day")
         async with prepared_database(settings) as addresses:
             reports = await run_night(addresses.service, settings, day)
         print(f"Night of {day}:")

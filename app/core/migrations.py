@@ -14,7 +14,9 @@ def alembic_config(url: str, *, service_role: str = "huike_service") -> Config:
     """Return a configuration that migrates the database at ``url`` (postgresql+asyncpg)."""
     config = Config()
     config.set_main_option("script_location", str(SCRIPT_FOLDER))
-    config.set_main_option("file_template", "%%(year)d_%%(month).2d_%%(day).2d_%%(hour).2d%%(minute).2d_%%(slug)s")
+    config.set_main_option(
+        "file_template", "%%(year)d_%%(month).2d_%%(day).2d_%%(hour).2d%%(minute).2d_%%(slug)s"
+    )
     config.attributes["url"] = url
     config.attributes["service_role"] = service_role
     return config

@@ -5,6 +5,7 @@ the day's receipts are posted by the same code that serves tills, so that statis
 their history are what a year of use would have left. One transaction: all of it or nothing.
 """
 
+import asyncio
 import zlib
 from collections import defaultdict
 from collections.abc import Mapping
@@ -89,15 +90,23 @@ async def load_demo(
     Several may call it at once: one loads, the others find it loaded.
     """
     async with database.transaction() as session:
-        await session.execute(select(func.pg_advisory_xact_lock(LOAD_LOCK)))
-        if await session.scalar(select(func.count()).select_from(Store)):
+        if await _is_there(session):
             return await _summary(session, was_loaded=False)
-        chain = build_chain(load_day)
+    # Made before the transaction, which may not stand idle for long.
+    chain = await asyncio.to_thread(build_chain, load_day)
+    password_hash = await security.hash_password(password)
+    async with database.transaction() as session:
+        await session.execute(select(func.pg_advisory_xact_lock(LOAD_LOCK)))
+        if await _is_there(session):
+            return await _summary(session, was_loaded=False)
         log.info("demo_loading", load_day=str(load_day), receipts=len(chain.receipts))
-        loader = _Loader(session, settings, chain, await security.hash_password(password))
-        await loader.load()
+        await _Loader(session, settings, chain, password_hash).load()
         await session.execute(text("ANALYZE"))
         return await _summary(session, was_loaded=True)
+
+
+async def _is_there(session: AsyncSession) -> bool:
+    return await session.scalar(select(col(Store.id)).limit(1)) is not None
 
 
 async def _summary(session: AsyncSession, *, was_loaded: bool) -> DemoSummary:
