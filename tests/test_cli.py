@@ -217,6 +217,17 @@ async def test_a_night_runs_for_the_day_that_is_named(
     assert all(row.finished_at for row in rows)
 
 
+async def test_a_night_that_lies_ahead_is_refused_and_leaves_no_trace(
+    on_database: Huike, fresh_database: Database
+) -> None:
+    outcome = await on_database("nightly", "--as-of", "2999-01-01")
+
+    assert outcome.code == 2
+    assert "2999-01-01 lies ahead" in outcome.err
+    async with fresh_database.transaction() as session:
+        assert list(await session.scalars(select(NightStep))) == []
+
+
 async def test_statistics_of_an_empty_chain_agree_with_its_receipts(on_database: Huike) -> None:
     checked = await on_database("rebuild-stats", "--check")
     rebuilt = await on_database("rebuild-stats")
