@@ -15,24 +15,27 @@ from app.queries.rows import as_json
 
 _ACTIVE_POLICIES = "SELECT id, scope, version, name, body FROM tier_policy WHERE status = 'active'"
 _HELD = """
-SELECT c.id AS customer_id, c.kind, t.level, t.valid_from, t.purchase_id,
-    (SELECT b.level FROM tier_assignment AS b
-     WHERE b.customer_id = c.id AND b.valid_to IS NOT NULL
-     ORDER BY b.valid_from DESC, b.id DESC LIMIT 1) AS level_before
-FROM customer AS c LEFT JOIN tier_assignment AS t ON t.customer_id = c.id AND t.valid_to IS NULL
+SELECT c.id AS customer_id, c.kind,
+    (SELECT jsonb_agg(jsonb_build_object('level', t.level, 'cause', t.cause,
+                                         'valid_from', t.valid_from, 'purchase_id', t.purchase_id)
+                      ORDER BY t.valid_to, t.valid_from, t.id)
+     FROM tier_assignment AS t WHERE t.customer_id = c.id) AS history
+FROM customer AS c
 WHERE c.id = ANY($1::uuid[])
 """
 _CLOSE = """
-UPDATE tier_assignment SET valid_to = $2
+UPDATE tier_assignment SET valid_to = greatest($2, valid_from)
 WHERE customer_id = ANY($1::uuid[]) AND valid_to IS NULL
+RETURNING customer_id, valid_to
 """
 _INSERT = """
 INSERT INTO tier_assignment
     (customer_id, id, level, cause, policy_id, policy_version, valid_from, purchase_id, explanation)
-SELECT customer_id, id, level, cause, policy_id, policy_version, $2, purchase_id, explanation
+SELECT customer_id, id, level, cause, policy_id, policy_version, valid_from, purchase_id,
+    explanation
 FROM jsonb_to_recordset($1::jsonb) AS r (
     customer_id uuid, id uuid, level text, cause text, policy_id uuid, policy_version integer,
-    purchase_id uuid, explanation jsonb)
+    valid_from timestamptz, purchase_id uuid, explanation jsonb)
 """
 # Cards whose figures earn more than they hold: thresholds of the active policy as rows.
 _BELOW_WHAT_THEY_EARN = """
@@ -83,7 +86,7 @@ async def active_policies(connection: "asyncpg.Connection[Any]") -> list["asyncp
 async def held(
     connection: "asyncpg.Connection[Any]", customer_ids: Sequence[UUID]
 ) -> dict[UUID, "asyncpg.Record"]:
-    """Return each card's kind, current tier, and the level it held before that one."""
+    """Return each card's kind and its tiers, oldest first."""
     rows = await connection.fetch(_HELD, list(customer_ids))
     return {row["customer_id"]: row for row in rows}
 
@@ -91,9 +94,14 @@ async def held(
 async def assign(
     connection: "asyncpg.Connection[Any]", at: datetime, rows: Sequence[Mapping[str, Any]]
 ) -> None:
-    """End the current tiers of these cards at ``at`` and begin the new ones, without a gap."""
-    await connection.execute(_CLOSE, [row["customer_id"] for row in rows], at)
-    await connection.execute(_INSERT, as_json(rows), at)
+    """End the current tiers of these cards at ``at`` and begin the new ones, without a gap.
+
+    A tier that another machine, whose clock is ahead, began after ``at`` ends when it began.
+    """
+    closed = await connection.fetch(_CLOSE, [row["customer_id"] for row in rows], at)
+    ends = {row["customer_id"]: row["valid_to"] for row in closed}
+    begun = [{**row, "valid_from": ends.get(row["customer_id"], at)} for row in rows]
+    await connection.execute(_INSERT, as_json(begun))
 
 
 async def below_what_they_earn(

@@ -5,7 +5,7 @@ at an evaluation (not decided here), or when the purchase that earned its tier i
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -49,34 +49,31 @@ class ThresholdPolicy:
         """Read a stored policy body; levels are put in order, amounts are decimal strings.
 
         Raises:
-            ValueError: no level starts at zero, two levels share a threshold, or the metric is
-                not net spend.
+            ValueError: something is missing or of another kind, no level starts at zero, a level
+                or a threshold occurs twice, the window or a number of days is not one, the factor
+                is not between 0 and 1, or the metric is not net spend.
         """
-        if body["metric"] != "net_spend":
-            raise ValueError("a threshold policy decides by net_spend")
-        levels = sorted(
-            (
-                LevelRule(TierLevel(part["level"]), Decimal(part["at_least"]))
+        try:
+            metric, keep = body["metric"], body["keep"]
+            levels = [
+                LevelRule(TierLevel(part["level"]), _finite(part["at_least"]))
                 for part in body["levels"]
-            ),
-            key=lambda rule: rule.at_least,
-            reverse=True,
-        )
-        if levels[-1].at_least != 0:
-            raise ValueError("the lowest level has to start at zero")
-        if len({rule.at_least for rule in levels}) != len(levels):
-            raise ValueError("two levels share a threshold")
-        keep = body["keep"]
-        return cls(
-            id=policy_id,
-            version=version,
-            name=name,
-            window_days=int(body["window_days"]),
-            levels=tuple(levels),
-            keep=KeepRule(
-                Decimal(keep["factor"]), int(keep["hold_days"]), int(keep["notice_days"])
-            ),
-        )
+            ]
+            window_days = int(body["window_days"])
+            kept = KeepRule(
+                _finite(keep["factor"]), int(keep["hold_days"]), int(keep["notice_days"])
+            )
+        except (ArithmeticError, KeyError, TypeError) as error:
+            raise ValueError("the body is not that of a threshold policy") from error
+        levels.sort(key=lambda rule: rule.at_least, reverse=True)
+        _check(metric == "net_spend", "a threshold policy decides by net_spend")
+        _check(bool(levels) and levels[-1].at_least == 0, "the lowest level has to start at zero")
+        _check(len({rule.at_least for rule in levels}) == len(levels), "two share a threshold")
+        _check(len({rule.level for rule in levels}) == len(levels), "a level occurs twice")
+        _check(window_days >= 1, "the window has to have a day")
+        _check(0 < kept.factor <= 1, "the factor lies between 0 and 1")
+        _check(kept.hold_days >= 0 and kept.notice_days >= 0, "days are not negative")
+        return cls(policy_id, version, name, window_days, tuple(levels), kept)
 
     def rank(self, level: TierLevel) -> int:
         """Return 0 for the lowest level and more for higher ones; -1 for one it does not know."""
@@ -99,6 +96,17 @@ class ThresholdPolicy:
         return above[-1] if above else None
 
 
+def _finite(text: Any) -> Decimal:
+    number = Decimal(text)
+    _check(number.is_finite(), "an amount has to be a number")
+    return number
+
+
+def _check(is_right: bool, otherwise: str) -> None:
+    if not is_right:
+        raise ValueError(otherwise)
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """A card's figures: net spend of the window that ends with ``as_of``, inclusive."""
@@ -115,19 +123,30 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """The tier a card holds: since when, which purchase earned it, and what it held before."""
+    """The tier a card holds: since when, which purchase earned it, and what it held before that."""
 
     level: TierLevel
     since: date
     purchase_id: UUID | None = None
-    level_before: TierLevel | None = None
+    before: "Held | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """One entry of a card's tier history."""
+
+    level: TierLevel
+    since: date
+    cause: TierCause
+    purchase_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """One receipt of a card: what it adds to net spend (refunds subtract), in time order.
 
-    ``undoes`` is the purchase that a refund or void takes back.
+    ``purchase_id`` is the purchase that earns the tier if this lifts the card; ``undoes`` the one
+    that a refund or void takes back.
     """
 
     purchase_id: UUID
@@ -140,10 +159,14 @@ class StepOutcome:
     """What one receipt did to the tier."""
 
     before: TierLevel
-    after: TierLevel
+    held: Held
     net_spend: Decimal
     cause: TierCause | None
-    purchase_id: UUID | None
+
+    @property
+    def after(self) -> TierLevel:
+        """The level the card holds with this receipt."""
+        return self.held.level
 
 
 def follow(
@@ -152,35 +175,50 @@ def follow(
     """Return what each of a card's receipts did to its tier, one after the other.
 
     ``net_before`` is the net spend without any of the steps. Higher spend lifts the card at once.
-    Taking back the purchase that earned the tier returns the card to the better of what it still
-    earns and what it held before; other refunds leave it where it is until an evaluation.
+    Taking back the purchase that earned the tier, or a part of it, returns the card to the better
+    of what it still earns and what it held before; other refunds leave it where it is until an
+    evaluation.
     """
     outcomes: list[StepOutcome] = []
     net = net_before
     for step in steps:
         net += step.adds
         earned = policy.earned(net).level
-        level, cause = held.level, None
+        now, cause = held, None
         if policy.rank(earned) > policy.rank(held.level):
-            level, cause = earned, TierCause.UPGRADE
-        elif (
-            step.undoes is not None
-            and step.undoes == held.purchase_id
-            and policy.rank(earned) < policy.rank(held.level)
-        ):
-            before = held.level_before or policy.levels[-1].level
-            back = max((earned, before), key=policy.rank)
-            if policy.rank(back) < policy.rank(held.level):
-                level, cause = back, TierCause.REVERSAL
-        outcomes.append(StepOutcome(held.level, level, net, cause, step.purchase_id))
-        if cause is not None:
-            held = Held(
-                level=level,
-                since=held.since,
-                purchase_id=step.purchase_id if cause == TierCause.UPGRADE else None,
-                level_before=held.level,
-            )
+            now, cause = Held(earned, held.since, step.purchase_id, held), TierCause.UPGRADE
+        elif step.undoes is not None and step.undoes == held.purchase_id:
+            now = _taken_back(policy, held, earned)
+            cause = TierCause.REVERSAL if now.level != held.level else None
+        outcomes.append(StepOutcome(held.level, now, net, cause))
+        held = now
     return outcomes
+
+
+def _taken_back(policy: ThresholdPolicy, held: Held, level: TierLevel) -> Held:
+    """Return what is held when the purchase that earned the tier no longer earns but ``level``.
+
+    While that is more than what was held before, the purchase is still what earned it.
+    """
+    before = held.before or Held(policy.levels[-1].level, held.since)
+    if policy.rank(level) >= policy.rank(held.level):
+        return held
+    if policy.rank(level) > policy.rank(before.level):
+        return Held(level, held.since, held.purchase_id, before)
+    return before
+
+
+def held_of(policy: ThresholdPolicy, history: Sequence[Assigned]) -> Held | None:
+    """Return what a card holds by its history, oldest entry first; None without any."""
+    held: Held | None = None
+    for entry in history:
+        if entry.cause is TierCause.REVERSAL and held is not None:
+            held = replace(
+                _taken_back(policy, held, entry.level), level=entry.level, since=entry.since
+            )
+        else:
+            held = Held(entry.level, entry.since, entry.purchase_id, held)
+    return held
 
 
 def missing_to_next(

@@ -21,7 +21,7 @@ from app.models import Customer, CustomerStats, TierAssignment, TierPolicy
 from app.queries import customer_stats, outbox, tiers
 from app.rules import tiering
 from app.rules.access import Actor
-from app.rules.tiering import Held, Standing, Step, StepOutcome, ThresholdPolicy
+from app.rules.tiering import Assigned, Held, Standing, Step, StepOutcome, ThresholdPolicy
 from app.vocabulary import CustomerKind, DomainEvent, PolicyStatus, TierCause, TierLevel
 
 CHUNK = 2_000
@@ -122,34 +122,38 @@ async def settle(
         before = _held(row, settings.zone, policy)
         net_before = standing.net_spend - sum((step.adds for step in added), Decimal(0))
         outcomes = tuple(tiering.follow(policy, net_before, before, added))
-        last = next((outcome for outcome in reversed(outcomes) if outcome.cause), None)
-        level = outcomes[-1].after if outcomes else before.level
-        if last is not None and last.cause is not None and level != before.level:
-            purchase_id = last.purchase_id if last.cause == TierCause.UPGRADE else None
-            move = _row(policy, standing, customer_id, level, last.cause, purchase_id, today)
+        after = outcomes[-1].held if outcomes else before
+        if after.level != before.level:
+            # Together they lift the card or they don't, whatever each did on the way.
+            is_up = policy.rank(after.level) > policy.rank(before.level)
+            cause = TierCause.UPGRADE if is_up else TierCause.REVERSAL
+            earned_by = after.purchase_id if is_up else None
+            move = _row(policy, standing, customer_id, after.level, cause, earned_by, today)
             moves.append({**move, "before": before.level})
             explanation = move["explanation"]
         else:
-            explanation = tiering.explain(policy, standing, level, _cause(row), before.since)
+            explanation = tiering.explain(policy, standing, before.level, _cause(row), before.since)
         settled[customer_id] = Settled(policy, standing, outcomes, explanation)
     await _write(session, now, moves)
     return settled
 
 
 def _held(row: Any, zone: ZoneInfo, policy: ThresholdPolicy) -> Held:
-    if row["level"] is None:
-        return Held(policy.levels[-1].level, clock.today(zone))
-    before = row["level_before"]
-    return Held(
-        level=TierLevel(row["level"]),
-        since=clock.business_day(row["valid_from"], zone),
-        purchase_id=row["purchase_id"],
-        level_before=TierLevel(before) if before else None,
-    )
+    history = [
+        Assigned(
+            level=TierLevel(entry["level"]),
+            since=clock.business_day(datetime.fromisoformat(entry["valid_from"]), zone),
+            cause=TierCause(entry["cause"]),
+            purchase_id=UUID(entry["purchase_id"]) if entry["purchase_id"] else None,
+        )
+        for entry in row["history"] or ()
+    ]
+    held = tiering.held_of(policy, history)
+    return held or Held(policy.levels[-1].level, clock.today(zone))
 
 
 def _cause(row: Any) -> TierCause:
-    return TierCause.UPGRADE if row["purchase_id"] else TierCause.INITIAL
+    return TierCause(row["history"][-1]["cause"]) if row["history"] else TierCause.INITIAL
 
 
 async def _write(session: AsyncSession, at: datetime, moves: Sequence[dict[str, Any]]) -> None:
