@@ -1,6 +1,6 @@
 """Receipts: what makes one unique, whether it adds up, what of it can be taken back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
@@ -135,14 +135,3 @@ def known_cost(
         Decimal(0),
     )  # fmt: skip
     return costed, spent
-
-
-def earlier_refunds(
-    rows: Sequence[tuple[int, Decimal, Decimal]],
-) -> Mapping[int, tuple[Decimal, Decimal]]:
-    """Return quantity and amount already taken back, by line of the sale."""
-    taken: dict[int, tuple[Decimal, Decimal]] = {}
-    for line_number, quantity, amount in rows:
-        before = taken.get(line_number, (Decimal(0), Decimal(0)))
-        taken[line_number] = (before[0] + quantity, before[1] + amount)
-    return taken
