@@ -149,7 +149,9 @@ def _any_value(path: str) -> str:
 
 
 def test_the_answers_in_the_readme_have_the_form_of_answers() -> None:
-    blocks = re.findall(r"^```json\n(.*?)\n```$", TEXTS[ROOT / "README.md"], re.M | re.S)
+    blocks = re.findall(
+        r"^```json\n(.*?)\n```$", TEXTS[ROOT / "README.md"], re.MULTILINE | re.DOTALL
+    )
     distribution = TierDistribution.model_validate_json(blocks[0])
     answer = EventResult.model_validate_json(blocks[1])
     assert (distribution.customers, distribution.amount) == (2166, Decimal("581780.00"))
