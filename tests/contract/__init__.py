@@ -1,0 +1,1 @@
+"""The API document, and those who believe it: fuzzers, generated clients."""

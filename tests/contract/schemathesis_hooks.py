@@ -1,0 +1,58 @@
+"""What Schemathesis cannot know: secrets of tills, and accounts it must not lock out.
+
+Loaded by Schemathesis itself (see schemathesis.toml); the test says through the environment whom
+it runs as.
+"""
+
+import json
+import os
+from typing import Any
+
+import schemathesis
+from schemathesis import Case, HookContext
+from schemathesis.core.parameters import ParameterLocation
+
+from app.core.ids import new_id
+from tests.support.world import signed
+
+WORLD = json.loads(os.environ.get("HUIKE_FUZZ_WORLD", "{}"))
+SIGNED_OPERATIONS = frozenset({"receive_event", "receive_event_batch"})
+
+
+def signed_by_the_till(request: Any) -> Any:
+    """Sign exactly the bytes that are about to be sent, under the event's own id."""
+    body = request.body or b""
+    raw: bytes = body.encode() if isinstance(body, str) else body
+    headers = signed(WORLD["secret"], _event_id(raw) or new_id().hex, raw)
+    headers.pop("content-type")
+    request.headers.update(headers)
+    return request
+
+
+def _event_id(body: bytes) -> str | None:
+    try:
+        event_id = json.loads(body)["event_id"]
+    except (ValueError, TypeError, KeyError, IndexError):
+        return None
+    usable = isinstance(event_id, str) and event_id.isascii() and event_id.isprintable()
+    return event_id if usable and 0 < len(event_id) <= 128 else None
+
+
+@schemathesis.hook
+def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -> None:
+    """Sign what tills send, give every creating request a key of its own, spare our account."""
+    operation_id = case.operation.definition.raw["operationId"]
+    headers_are_wrong = case.meta is not None and case.meta.is_negative_at(ParameterLocation.HEADER)
+    if operation_id in SIGNED_OPERATIONS and not headers_are_wrong:
+        case.path_parameters = {**(case.path_parameters or {}), "source": WORLD["till"]}
+        kwargs["auth"] = signed_by_the_till
+    if case.headers and "Idempotency-Key" in case.headers and not headers_are_wrong:
+        case.headers["Idempotency-Key"] = new_id().hex
+    parameters = case.path_parameters or {}
+    # It may disable, demote and lock out anybody but itself, and stop any till but its own.
+    for name, spared, instead in (
+        ("staff_id", WORLD["staff_id"], WORLD["other_staff_id"]),
+        ("source_id", WORLD["source_id"], WORLD["other_source_id"]),
+    ):
+        if str(parameters.get(name)) == spared and case.method != "GET":
+            case.path_parameters = {**parameters, name: instead}

@@ -1,0 +1,114 @@
+"""A service that really listens: for whatever talks to it from outside this process or loop."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+import httpx
+from sqlalchemy import update
+from sqlmodel import col
+
+from app.core import security
+from app.core.config import Settings
+from app.core.database import Database
+from app.core.runtime import StopSignals, bound_socket
+from app.core.serving import serve
+from app.main import create_app
+from app.models import Staff
+from tests.support import databases
+from tests.support.events import sale
+from tests.support.world import World, build_world, send_event
+
+PASSWORD = "neun-Igel-im-Garten"
+"""Of every member of staff of a running service."""
+MEMBER_NUMBER = "HK000888"
+_START_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class RunningService:
+    """Where it listens, who may sign in, and the card of a customer who bought once."""
+
+    url: str
+    world: World
+    customer_id: UUID
+
+
+@contextmanager
+def running_service(database_name: str) -> Iterator[RunningService]:
+    """Serve the small world on loopback, over a clone of the template, in a thread of its own."""
+    ready: Future[RunningService] = Future()
+    stop: Future[tuple[asyncio.AbstractEventLoop, StopSignals]] = Future()
+
+    def run() -> None:
+        try:
+            asyncio.run(_serve(database_name, ready, stop))
+        except BaseException as error:
+            if ready.done():
+                raise
+            ready.set_exception(error)
+
+    thread = threading.Thread(target=run, name="huike-under-test")
+    thread.start()
+    try:
+        yield ready.result(_START_SECONDS)
+    finally:
+        if stop.done():
+            loop, signals = stop.result()
+            loop.call_soon_threadsafe(signals.receive)
+        thread.join()
+
+
+async def _serve(
+    database_name: str,
+    ready: "Future[RunningService]",
+    stop: "Future[tuple[asyncio.AbstractEventLoop, StopSignals]]",
+) -> None:
+    settings = Settings(_env_file=None)
+    async with databases.clone(database_name) as name:
+        database = Database(databases.url_for(name, databases.SERVICE), settings)
+        world = await build_world(database)
+        async with database.transaction() as session:
+            await session.execute(
+                update(Staff)
+                .where(col(Staff.id).in_(world.staff.values()))
+                .values(password_hash=await security.hash_password(PASSWORD))
+            )
+        listener = bound_socket("127.0.0.1", 0)
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        signals = StopSignals()
+
+        async def once_it_answers() -> None:
+            async with httpx.AsyncClient(base_url=url) as client:
+                customer_id = await _customer_who_bought(client, world)
+            stop.set_result((asyncio.get_running_loop(), signals))
+            ready.set_result(RunningService(url, world, customer_id))
+
+        try:
+            await serve(
+                create_app(settings, database), settings, listener, signals,
+                on_ready=once_it_answers,
+            )  # fmt: skip
+        finally:
+            await database.close()
+
+
+async def _customer_who_bought(client: httpx.AsyncClient, world: World) -> UUID:
+    answer = await client.post(
+        "/v1/customers",
+        headers=world.headers("manager"),
+        json={
+            "kind": "individual",
+            "name": "王小明",
+            "home_store_id": str(world.stores["S01"]),
+            "identities": [{"kind": "member_number", "value": MEMBER_NUMBER}],
+        },
+    )
+    answer.raise_for_status()
+    bought = await send_event(client, world, sale("1040.00", member=MEMBER_NUMBER))
+    bought.raise_for_status()
+    return UUID(answer.json()["id"])
