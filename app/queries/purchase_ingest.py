@@ -56,6 +56,12 @@ SET purchase_id = excluded.purchase_id, customer_id = excluded.customer_id
 WHERE r.purchase_id IS NULL
 RETURNING source_id, receipt_key, (xmax <> 0) AS was_awaited
 """
+_USED_RECEIPTS = """
+SELECT r.source_id, r.receipt_key
+FROM unnest($1::uuid[], $2::text[]) AS w (source_id, receipt_key)
+JOIN receipt AS r ON r.source_id = w.source_id AND r.receipt_key = w.receipt_key
+WHERE r.purchase_id IS NOT NULL
+"""
 _AWAIT_RECEIPTS = """
 INSERT INTO receipt (source_id, receipt_key, created_at)
 SELECT DISTINCT source_id, receipt_key, $3::timestamptz
@@ -155,6 +161,15 @@ async def claim_receipts(
         return {}
     claimed = await connection.fetch(_CLAIM_RECEIPTS, as_json(rows), at)
     return {(row["source_id"], row["receipt_key"]): row["was_awaited"] for row in claimed}
+
+
+async def used_receipts(connection: Any, keys: Sequence[tuple[UUID, str]]) -> set[tuple[UUID, str]]:
+    """Return which of these receipt numbers are in use already."""
+    if not keys:
+        return set()
+    sources, numbers = (list(part) for part in zip(*keys, strict=True))
+    rows = await connection.fetch(_USED_RECEIPTS, sources, numbers)
+    return {(row["source_id"], row["receipt_key"]) for row in rows}
 
 
 async def find_receipts(

@@ -186,13 +186,19 @@ def follow(
         earned = policy.earned(net).level
         now, cause = held, None
         if policy.rank(earned) > policy.rank(held.level):
-            now, cause = Held(earned, held.since, step.purchase_id, held), TierCause.UPGRADE
+            now, cause = _lifted(held, earned, held.since, step.purchase_id), TierCause.UPGRADE
         elif step.undoes is not None and step.undoes == held.purchase_id:
             now = _taken_back(policy, held, earned)
             cause = TierCause.REVERSAL if now.level != held.level else None
         outcomes.append(StepOutcome(held.level, now, net, cause))
         held = now
     return outcomes
+
+
+def _lifted(held: Held | None, level: TierLevel, since: date, purchase_id: UUID | None) -> Held:
+    """Return what is held when a purchase lifts a card: anew, when a refund of it is voided."""
+    is_again = held is not None and purchase_id is not None and held.purchase_id == purchase_id
+    return Held(level, since, purchase_id, held.before if held and is_again else held)
 
 
 def _taken_back(policy: ThresholdPolicy, held: Held, level: TierLevel) -> Held:
@@ -217,7 +223,7 @@ def held_of(policy: ThresholdPolicy, history: Sequence[Assigned]) -> Held | None
                 _taken_back(policy, held, entry.level), level=entry.level, since=entry.since
             )
         else:
-            held = Held(entry.level, entry.since, entry.purchase_id, held)
+            held = _lifted(held, entry.level, entry.since, entry.purchase_id)
     return held
 
 

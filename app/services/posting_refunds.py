@@ -67,6 +67,13 @@ class Original:
         before = self.taken.get(line_number, _NOTHING)
         self.taken[line_number] = (before[0] + quantity, before[1] + amount)
 
+    def give_back(self, refund: "Original") -> None:
+        """Note that a refund of it was voided."""
+        for line in refund.lines.values():
+            self.take(
+                line["refunds_line_number"], -_number(line["quantity"]), -_number(line["amount"])
+            )
+
 
 async def find_originals(
     run: Run, named: Sequence[Posted]
@@ -104,33 +111,35 @@ def _note_original(run: Run, posted: Posted, others: Mapping[str, Any]) -> None:
 
 
 async def post_refunds(run: Run, refunds: Sequence[Posted]) -> list[ReceiptKey]:
-    """Decide and write refunds; return their receipts that a void waits for."""
+    """Decide and write refunds; return their receipts that a void waits for.
+
+    Raises:
+        RetryTransactionError: somebody took a receipt number at this very moment.
+    """
     if not refunds:
         return []
     originals = await _load_originals(run, refunds)
+    numbers = {posted: _own_receipt(run, posted) for posted in fine(refunds)}
+    # Asked before anything is decided: a refund that is held takes nothing from the others.
+    taken = await purchase_ingest.used_receipts(run.connection, sorted(set(numbers.values())))
     decided: dict[Posted, tuple[Original, tuple[ReturnedLine, ...], ReceiptKey]] = {}
-    taken: set[ReceiptKey] = set()
     for posted in fine(refunds):
         original = originals.get(posted)
         if original is None:
+            continue
+        receipt = numbers[posted]
+        if receipt in taken:
+            posted.hold(Fault.RECEIPT_NUMBER_USED)
             continue
         returned = _decide_refund(posted, original)
         if isinstance(returned, Fault):
             posted.hold(returned)
             continue
-        event, source = posted.pending.event, posted.pending.source
-        assert isinstance(event, RefundEvent)
-        key = purchases.receipt_key(
-            source.receipt_rule, run.day_of(event.occurred_at), event.receipt_number
-        )
-        if (source.id, key) in taken:
-            posted.hold(Fault.RECEIPT_NUMBER_USED)
-            continue
-        taken.add((source.id, key))
+        taken.add(receipt)
         for line in returned:
             original.take(line.refunds_line, line.quantity, line.amount)
         posted.purchase_id, posted.customer_id = new_id(), original.customer_id
-        decided[posted] = (original, returned, (source.id, key))
+        decided[posted] = (original, returned, receipt)
     claimed = await purchase_ingest.claim_receipts(
         run.connection,
         [
@@ -146,11 +155,17 @@ async def post_refunds(run: Run, refunds: Sequence[Posted]) -> list[ReceiptKey]:
     )
     for posted, (original, returned, receipt) in decided.items():
         if receipt not in claimed:
-            posted.hold(Fault.RECEIPT_NUMBER_USED)
-            continue
+            raise RetryTransactionError
         _write_refund(run, posted, original, returned, receipt)
     await run.flush()
     return [receipt for receipt, was_awaited in claimed.items() if was_awaited]
+
+
+def _own_receipt(run: Run, posted: Posted) -> ReceiptKey:
+    event, source = posted.pending.event, posted.pending.source
+    assert isinstance(event, RefundEvent)
+    day = run.day_of(event.occurred_at)
+    return source.id, purchases.receipt_key(source.receipt_rule, day, event.receipt_number)
 
 
 def _decide_refund(posted: Posted, original: Original) -> tuple[ReturnedLine, ...] | Fault:
@@ -204,7 +219,14 @@ def _write_refund(
     write_receipt(run, posted, receipt, event.total, lines, original.awaits, original.id)
     if original.customer_id is not None:
         day = run.day_of(event.occurred_at)
-        run.add_step(posted, original.customer_id, -event.total, day, original.id)
+        run.add_step(
+            posted,
+            original.customer_id,
+            -event.total,
+            day,
+            earned_by=original.id,
+            undoes=original.id,
+        )
     run.announce(DomainEvent.PURCHASE_REFUNDED, posted, event.total)
 
 
@@ -213,6 +235,7 @@ async def post_voids(run: Run, voids: Sequence[Posted]) -> None:
     if not voids:
         return
     originals = await _load_originals(run, voids)
+    loaded: dict[UUID | None, Original] = {one.id: one for one in originals.values()}
     owned: list[tuple[UUID, UUID]] = []
     unattached: list[UUID] = []
     for posted in fine(voids):
@@ -226,6 +249,8 @@ async def post_voids(run: Run, voids: Sequence[Posted]) -> None:
             posted.hold(Fault.HAS_REFUNDS)
             continue
         original.is_voided = True
+        if original.refund_of_id in loaded:
+            loaded[original.refund_of_id].give_back(original)
         posted.awaits, posted.status = None, EventStatus.APPLIED
         posted.purchase_id, posted.customer_id = original.id, original.customer_id
         if original.customer_id is None:
@@ -233,7 +258,15 @@ async def post_voids(run: Run, voids: Sequence[Posted]) -> None:
         else:
             owned.append((original.customer_id, original.id))
             gives = original.amount if original.kind is PurchaseKind.REFUND else -original.amount
-            run.add_step(posted, original.customer_id, gives, original.business_day, original.id)
+            # Where a refund is voided, it is the sale behind it that counts again.
+            run.add_step(
+                posted,
+                original.customer_id,
+                gives,
+                original.business_day,
+                earned_by=original.refund_of_id or original.id,
+                undoes=original.id,
+            )
         run.announce(DomainEvent.PURCHASE_VOIDED, posted, original.amount)
     await original_receipts.void(run.connection, run.now, owned, unattached)
 

@@ -112,13 +112,22 @@ class Run:
         self.purchases, self.lines, self.unattached = [], [], []
 
     def add_step(
-        self, posted: Posted, customer_id: UUID, adds: Decimal, day: date, undoes: UUID | None
+        self,
+        posted: Posted,
+        customer_id: UUID,
+        adds: Decimal,
+        day: date,
+        *,
+        earned_by: UUID,
+        undoes: UUID | None = None,
     ) -> None:
-        """Note what an event does to a card; a day outside the window adds nothing to it."""
-        assert posted.purchase_id is not None
+        """Note what an event does to a card; a day outside the window adds nothing to it.
+
+        ``earned_by`` is the purchase to which a higher tier would be due.
+        """
         counted = adds if day >= self.window_from else Decimal(0)
         self.steps[customer_id].append(
-            (posted.pending.event.occurred_at, posted, Step(posted.purchase_id, counted, undoes))
+            (posted.pending.event.occurred_at, posted, Step(earned_by, counted, undoes))
         )
 
     def announce(self, event: DomainEvent, posted: Posted, amount: Decimal) -> None:

@@ -159,5 +159,6 @@ def _write_sale(
     write_receipt(run, posted, receipt, event.total, lines, identity, None)
     if posted.customer_id is not None:
         day = run.day_of(event.occurred_at)
-        run.add_step(posted, posted.customer_id, event.total, day, None)
+        assert posted.purchase_id is not None
+        run.add_step(posted, posted.customer_id, event.total, day, earned_by=posted.purchase_id)
     run.announce(DomainEvent.PURCHASE_RECORDED, posted, event.total)

@@ -194,6 +194,23 @@ def test_taking_it_back_in_parts_ends_where_taking_it_back_at_once_does() -> Non
     ]
 
 
+def test_a_purchase_that_lifts_a_card_again_is_taken_back_as_one() -> None:
+    # A part is taken back, then that refund is voided: the purchase counts whole again.
+    assert run(
+        "0.00",
+        Held(SMALL, TODAY),
+        Step(ONE, yuan("1000.00")),
+        Step(ONE, yuan("-200.00"), undoes=ONE),
+        Step(ONE, yuan("200.00"), undoes=TWO),
+        Step(ONE, yuan("-1000.00"), undoes=ONE),
+    ) == [
+        (MAIN, UPGRADE, "1000.00"),
+        (ORDINARY, REVERSAL, "800.00"),
+        (MAIN, UPGRADE, "1000.00"),
+        (SMALL, REVERSAL, "0.00"),
+    ]
+
+
 def test_taking_back_another_purchase_leaves_the_tier() -> None:
     held = Held(MAIN, TODAY, TWO, Held(SMALL, TODAY))
     assert run("1100.00", held, Step(THREE, yuan("-1100.00"), undoes=ONE)) == [(MAIN, None, "0.00")]

@@ -66,6 +66,15 @@ class Shop:
         stored: dict[str, Any] = answer.json()
         return stored
 
+    async def read_event(self, event: dict[str, Any], source: str = "till-1") -> dict[str, Any]:
+        """Return a stored event as it stands."""
+        answer = await self.client.get(
+            f"/v1/pos/{source}/events/{event['event_id']}", headers=self.world.headers()
+        )
+        assert answer.status_code == 200, answer.text
+        stored: dict[str, Any] = answer.json()
+        return stored
+
     async def change_source(self, code: str = "till-1", **values: Any) -> None:
         """Change how a source is set up, as an administrator would."""
         async with self.database.transaction() as session:
