@@ -47,7 +47,9 @@ def upgrade() -> None:
         sa.Column("fields", sa.ARRAY(sa.Text()), nullable=False),
         sa.Column("request_id", sa.Text(), nullable=True),
         sa.CheckConstraint(
-            "action IN ('created', 'changed', 'archived', 'restored', 'disabled', 'enabled', 'password_reset', 'signed_in', 'signed_out', 'revoked', 'handed_over', 'replayed', 'attached')",
+            "action IN ('created', 'changed', 'archived', 'restored', 'disabled', 'enabled', "
+            "'password_reset', 'signed_in', 'signed_out', 'revoked', 'handed_over', "
+            "'replayed', 'attached')",
             name=op.f("ck_audit_entry_action"),
         ),
         sa.CheckConstraint(
@@ -120,7 +122,9 @@ def upgrade() -> None:
         sa.Column("payload", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("delivered_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
-            "type IN ('customer.created', 'customer.updated', 'customer.archived', 'customer.restored', 'purchase.recorded', 'purchase.refunded', 'purchase.voided', 'tier.changed')",
+            "type IN ('customer.created', 'customer.updated', 'customer.archived', "
+            "'customer.restored', 'purchase.recorded', 'purchase.refunded', "
+            "'purchase.voided', 'tier.changed')",
             name=op.f("ck_outbox_event_type"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox_event")),
@@ -226,7 +230,8 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint(
-            "role IN ('admin', 'manager', 'store_manager', 'clerk', 'service', 'marketing', 'auditor')",
+            "role IN ('admin', 'manager', 'store_manager', 'clerk', 'service', 'marketing', "
+            "'auditor')",
             name=op.f("ck_staff_role"),
         ),
         sa.CheckConstraint("username = lower(username)", name=op.f("ck_staff_username_lower")),
@@ -366,7 +371,8 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("status IN ('active', 'archived')", name=op.f("ck_customer_status")),
         sa.CheckConstraint(
-            "(birth_month IS NULL) = (birth_day IS NULL) AND (birth_month IS NULL) = (birthday_calendar IS NULL) AND (birth_year IS NULL OR birth_month IS NOT NULL)",
+            "(birth_month IS NULL) = (birth_day IS NULL) AND (birth_month IS NULL) = "
+            "(birthday_calendar IS NULL) AND (birth_year IS NULL OR birth_month IS NOT NULL)",
             name=op.f("ck_customer_birthday_whole"),
         ),
         sa.CheckConstraint("birth_day BETWEEN 1 AND 31", name=op.f("ck_customer_birth_day")),

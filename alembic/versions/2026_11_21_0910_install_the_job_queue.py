@@ -18,7 +18,7 @@ depends_on = None
 
 
 def _statements(script: str) -> list[str]:
-    """Split a script at semicolons that end a line outside ``$$`` bodies; asyncpg takes one each."""
+    """Split a script at semicolons that end a line outside ``$$``; asyncpg takes one at a time."""
     statements: list[str] = []
     lines: list[str] = []
     inside_body = False

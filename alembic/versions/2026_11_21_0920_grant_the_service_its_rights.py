@@ -32,6 +32,7 @@ def _service_role() -> str | None:
 def upgrade() -> None:
     """Grant what is there and what later migrations will add."""
     op.execute("SET LOCAL lock_timeout = '5s'")
+    op.execute("SET LOCAL statement_timeout = '60s'")
     role = _service_role()
     if role is None:
         return
@@ -50,6 +51,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Take the rights back."""
     op.execute("SET LOCAL lock_timeout = '5s'")
+    op.execute("SET LOCAL statement_timeout = '60s'")
     role = _service_role()
     if role is None:
         return

@@ -45,8 +45,7 @@ def upgrade() -> None:
                 f" VALUES ('{policy_id}', '{scope}', 1, 'Twelve months'' net spend', 'active',"
                 f" 'threshold', CAST('{json.dumps(BODY)}' AS jsonb), DATE '2000-01-01',"
                 " TIMESTAMPTZ '2000-01-01 00:00:00+00', TIMESTAMPTZ '2000-01-01 00:00:00+00')"
-            )
-            .execution_options(no_parameters=True)
+            ).execution_options(no_parameters=True)
         )
 
 

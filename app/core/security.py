@@ -31,7 +31,7 @@ async def hash_password(password: str) -> str:
 
 
 async def verify_password(password_hash: str, password: str) -> bool:
-    """Tell whether ``password`` has this hash, taking as long for a wrong one as for a right one."""
+    """Tell whether ``password`` has this hash; a wrong one takes as long as a right one."""
     async with _argon2_turns:
         return await asyncio.to_thread(_verify, password_hash, password)
 

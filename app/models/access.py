@@ -1,4 +1,4 @@
-"""What lets people and machines in: access tokens, API clients with their keys, sign-in throttle."""
+"""What lets people and machines in: access tokens, API clients and keys, sign-in throttle."""
 
 from uuid import UUID
 

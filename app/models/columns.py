@@ -56,9 +56,9 @@ JsonOrNone = Annotated[Any, Field(sa_type=JSON_COLUMN, nullable=True)]
 
 def code_field(vocabulary: type[Code]) -> Any:
     """Return a mandatory field that holds a code of the vocabulary."""
-    return Field(sa_type=CodeColumn(vocabulary))  # type: ignore[call-overload]
+    return Field(sa_type=CodeColumn(vocabulary))
 
 
 def optional_code_field(vocabulary: type[Code]) -> Any:
     """Return a field that holds a code of the vocabulary or nothing."""
-    return Field(default=None, sa_type=CodeColumn(vocabulary), nullable=True)  # type: ignore[call-overload]
+    return Field(default=None, sa_type=CodeColumn(vocabulary), nullable=True)

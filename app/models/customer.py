@@ -128,7 +128,7 @@ class Identity(SQLModel, table=True):
         sa.Index(None, "customer_id", postgresql_where=sa.text("customer_id IS NOT NULL")),
     )
 
-    kind: IdentityKind = Field(primary_key=True, sa_type=CodeColumn(IdentityKind))  # type: ignore[call-overload]
+    kind: IdentityKind = Field(primary_key=True, sa_type=CodeColumn(IdentityKind))
     system: Text = Field(default="", primary_key=True, sa_type=sa.Text)
     value: Text = Field(primary_key=True, sa_type=sa.Text)
     customer_id: UUID | None = None

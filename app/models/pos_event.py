@@ -21,7 +21,8 @@ from app.vocabulary import EventKind, EventStatus
 class PosEvent(SQLModel, table=True):
     """A signed event, stored in the transaction of its effects; its answer is given again.
 
-    ``body_hash`` is the SHA-256 of the canonical JSON; ``awaits_*`` name the receipt a parked event waits for.
+    ``body_hash`` is the SHA-256 of the canonical JSON; ``awaits_*`` name the receipt that a parked
+    event waits for.
     """
 
     __tablename__ = "pos_event"

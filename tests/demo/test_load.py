@@ -1,11 +1,12 @@
 """The demo chain in a database: the published table comes out of it exactly."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, time
 
 import httpx
 import pytest
 from sqlalchemy import func, select
+from sqlmodel import col
 
 from app.core import clock
 from app.core.config import Settings
@@ -41,7 +42,7 @@ async def sign_in(client: httpx.AsyncClient, username: str = "manager") -> dict[
 
 
 @pytest.fixture
-def on_the_load_day(settings: Settings) -> AsyncIterator[None]:
+def on_the_load_day(settings: Settings) -> Iterator[None]:
     noon = datetime.combine(LOADED_ON, time(12), settings.zone)
     with clock.using(clock.FixedClock(noon), everywhere=True):
         yield
@@ -69,13 +70,10 @@ async def test_the_published_table_comes_out_on_the_day_of_the_load(
 
 async def test_every_event_of_the_year_was_applied_or_waits_for_its_card(chain: Database) -> None:
     async with chain.transaction() as session:
-        counted = dict(
-            (
-                await session.execute(
-                    select(PosEvent.status, func.count()).group_by(PosEvent.status)
-                )
-            ).all()
+        rows = await session.execute(
+            select(col(PosEvent.status), func.count()).group_by(col(PosEvent.status))
         )
+        counted = {row[0]: row[1] for row in rows.all()}
     assert set(counted) == {EventStatus.APPLIED, EventStatus.AWAITING_CUSTOMER}
     assert counted[EventStatus.AWAITING_CUSTOMER] == 7
 

@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 from sqlalchemy import func, select
+from sqlmodel import col
 
 from app.core.config import Settings
 from app.core.database import Database
@@ -380,7 +381,7 @@ async def test_what_happens_is_put_into_the_outbox_without_anything_personal(
     customer_id = await make_card(client, world)
     await send_event(client, world, sale("1200.00"))
     async with database.transaction() as session:
-        events = (await session.scalars(select(OutboxEvent).order_by(OutboxEvent.id))).all()
+        events = (await session.scalars(select(OutboxEvent).order_by(col(OutboxEvent.id)))).all()
     assert [str(event.type) for event in events] == [
         "customer.created", "purchase.recorded", "tier.changed",
     ]  # fmt: skip
