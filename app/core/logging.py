@@ -3,15 +3,18 @@
 import logging
 import sys
 import traceback
+from typing import TextIO
 
 import structlog
 
 
-def configure_logging(log_format: str, level: str) -> None:
+def configure_logging(log_format: str, level: str, stream: TextIO | None = None) -> None:
     """Send structlog and the standard library's loggers to standard error in one format.
 
-    ``log_format`` is ``json`` (one object a line) or ``console`` (for people).
+    ``log_format`` is ``json`` (one object a line) or ``console`` (for people). It may be called
+    again, and then holds for the loggers that exist already too.
     """
+    stream = stream or sys.stderr
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
@@ -21,15 +24,14 @@ def configure_logging(log_format: str, level: str) -> None:
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
         if log_format == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        else structlog.dev.ConsoleRenderer(colors=stream.isatty())
     )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
-        cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -49,7 +51,9 @@ def configure_logging(log_format: str, level: str) -> None:
     for noisy in ("uvicorn", "uvicorn.error", "pgqueuer", "asyncio"):
         logging.getLogger(noisy).handlers = []
         logging.getLogger(noisy).propagate = True
-    logging.getLogger("pgqueuer").setLevel("WARNING")
+    # The first tells of its parts, the others of every address they call, query string included.
+    for talkative in ("pgqueuer", "httpx", "httpcore"):
+        logging.getLogger(talkative).setLevel("WARNING")
 
 
 def tell_exception(

@@ -4,7 +4,7 @@ import re
 from datetime import date
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from app.vocabulary import Code
@@ -21,7 +21,14 @@ def _only_iso_days(value: object) -> object:
     return value
 
 
-Day = Annotated[date, BeforeValidator(_only_iso_days)]
+def _within_reach(value: date) -> date:
+    # Windows are counted back and on from days; at the very ends of the calendar they can't be.
+    if not 1800 <= value.year <= 9990:
+        raise PydanticCustomError("day_range", "Input should be of the years 1800 to 9990")
+    return value
+
+
+Day = Annotated[date, BeforeValidator(_only_iso_days), AfterValidator(_within_reach)]
 """A day of the chain's time zone."""
 DAY_SCHEMA = WithJsonSchema({"type": "string", "format": "date"})
 """Limits of days have no words in JSON Schema, and pydantic would make some up."""

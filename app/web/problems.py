@@ -348,6 +348,8 @@ def install_problem_handlers(app: FastAPI) -> None:
         if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             # The framework names the methods of the first route with this path only.
             headers["Allow"] = ", ".join(methods_of(app, request.scope["path"]))
+            if request.method == "OPTIONS":
+                return Response(status_code=204, headers=headers)
         code = _STATUS_CODES.get(
             error.status_code, "bad-request" if error.status_code < 500 else "internal-error"
         )

@@ -1,0 +1,1 @@
+"""HTTP as Huike speaks it: refusals, limits, repetition, pages."""
