@@ -1,0 +1,162 @@
+"""Tiers over time: nothing is lost between machines, the night finds what nobody lifted."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+
+import httpx
+import pytest
+from sqlalchemy import select
+from sqlmodel import col
+
+from app.core import clock
+from app.core.config import Settings
+from app.core.database import Database, raw_connection
+from app.models import TierAssignment
+from app.services import tiers
+from tests.support.events import refund, sale
+from tests.support.shop import Shop
+from tests.support.world import World
+
+NOW = datetime(2026, 11, 21, 6, 30, tzinfo=UTC)
+TODAY = date(2026, 11, 21)
+
+
+@pytest.fixture
+def now() -> clock.FixedClock:
+    """A clock that tests move."""
+    return clock.FixedClock(NOW)
+
+
+@pytest.fixture
+async def shop(
+    now: clock.FixedClock, database: Database, settings: Settings, client: httpx.AsyncClient,
+    world: World,
+) -> AsyncIterator[Shop]:  # fmt: skip
+    """The small chain at a fixed instant, in the database that is rolled back."""
+    with clock.using(now, everywhere=True):
+        yield Shop(client, world, database, settings)
+
+
+async def history(shop: Shop) -> list[tuple[str, str]]:
+    """Return level and cause of every tier there was, oldest first; they join without a gap."""
+    async with shop.database.transaction() as session:
+        rows = (
+            await session.scalars(
+                select(TierAssignment).order_by(
+                    col(TierAssignment.valid_to).nulls_last(), col(TierAssignment.valid_from)
+                )
+            )
+        ).all()
+    for earlier, later in pairwise(rows):
+        assert earlier.valid_to == later.valid_from
+    assert rows[-1].valid_to is None
+    return [(str(row.level), str(row.cause)) for row in rows]
+
+
+async def reconcile(shop: Shop, as_of: date = TODAY) -> dict[str, int]:
+    """Run a portion of the night's step."""
+    async with shop.database.transaction() as session:
+        return dict(await tiers.reconcile(session, shop.settings, as_of))
+
+
+async def set_threshold(shop: Shop, index: int, amount: str) -> None:
+    """Change a level of the individuals' policy in force, highest first."""
+    async with shop.database.transaction() as session:
+        connection = await raw_connection(session)
+        await connection.execute(
+            """UPDATE tier_policy
+               SET body = jsonb_set(body, ARRAY['levels', $1, 'at_least'], to_jsonb($2::text))
+               WHERE scope = 'individual'""",
+            str(index),
+            amount,
+        )
+
+
+async def test_returns_one_after_the_other_lead_back_to_where_the_card_began(shop: Shop) -> None:
+    await shop.card()
+    first, second = sale("400.00"), sale("700.00")
+    for event in (first, second, refund(second), refund(first)):
+        await shop.send(event)
+    assert await history(shop) == [
+        ("small", "initial"),
+        ("ordinary", "upgrade"),
+        ("main", "upgrade"),
+        ("ordinary", "reversal"),
+        ("small", "reversal"),
+    ]
+
+
+async def test_returning_in_two_parts_leads_as_far_back_as_returning_at_once(shop: Shop) -> None:
+    await shop.card()
+    sold = sale("1100.00")
+    for event in (
+        sold,
+        refund(sold, "300.00", quantity="0.3"),
+        refund(sold, "800.00", quantity="0.7"),
+    ):
+        await shop.send(event)
+    assert await history(shop) == [
+        ("small", "initial"),
+        ("main", "upgrade"),
+        ("ordinary", "reversal"),
+        ("small", "reversal"),
+    ]
+
+
+async def test_a_clock_behind_another_machines_ends_a_tier_when_it_began(
+    shop: Shop, now: clock.FixedClock
+) -> None:
+    customer_id = await shop.card()
+    await shop.send(sale("300.00"))
+    now.advance(timedelta(seconds=-3))
+    result = await shop.send(sale("700.00"))
+    assert result["tier"]["after"] == "main"
+    assert await history(shop) == [
+        ("small", "initial"), ("ordinary", "upgrade"), ("main", "upgrade"),
+    ]  # fmt: skip
+    assert (await shop.tier(customer_id)).valid_from == NOW
+
+
+async def test_the_night_lifts_who_earns_more_and_lets_nobody_fall(shop: Shop) -> None:
+    customer_id = await shop.card()
+    await shop.send(sale("800.00"))
+    assert await reconcile(shop) == {"moved": 0, "remaining": 0}
+
+    await set_threshold(shop, 0, "800.00")
+    assert await reconcile(shop) == {"moved": 1, "remaining": 0}
+    assert await reconcile(shop) == {"moved": 0, "remaining": 0}
+    await set_threshold(shop, 0, "2000.00")
+    assert await reconcile(shop) == {"moved": 0, "remaining": 0}
+
+    tier = await shop.tier(customer_id)
+    assert (tier.level, tier.cause) == ("main", "reconciled")
+    assert tier.explanation["rule"]["at_least"] == "800.00"
+    assert await history(shop) == [
+        ("small", "initial"), ("ordinary", "upgrade"), ("main", "reconciled"),
+    ]  # fmt: skip
+
+
+async def test_the_night_goes_by_fresh_figures(shop: Shop, now: clock.FixedClock) -> None:
+    await shop.card()
+    await shop.send(sale("800.00", at="2025-11-22T10:00:00+08:00"))
+    await set_threshold(shop, 0, "800.00")
+    now.advance(timedelta(days=1))
+    # Its figures still say 800, but as of this night the purchase lies outside the window.
+    assert await reconcile(shop, TODAY + timedelta(days=1)) == {"moved": 0, "remaining": 0}
+    assert await history(shop) == [("small", "initial"), ("ordinary", "upgrade")]
+
+
+async def test_a_large_portion_is_done_in_several(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tiers, "CHUNK", 2)
+    for number in range(5):
+        await shop.card(f"HK{number}")
+        await shop.send(sale("800.00", member=f"HK{number}"))
+    await set_threshold(shop, 0, "800.00")
+    assert [await reconcile(shop) for _ in range(3)] == [
+        {"moved": 2, "remaining": 1},
+        {"moved": 2, "remaining": 1},
+        {"moved": 1, "remaining": 0},
+    ]
