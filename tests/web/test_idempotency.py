@@ -83,9 +83,7 @@ async def test_a_key_used_for_another_request_is_refused(
 ) -> None:
     await create(client, world, "k-2")
     counts = await row_counts(database)
-    assert_problem(
-        await create(client, world, "k-2", name="李雷"), 422, "idempotency-key-reused"
-    )
+    assert_problem(await create(client, world, "k-2", name="李雷"), 422, "idempotency-key-reused")
     headers = {**world.headers(), "Idempotency-Key": "k-2"}
     elsewhere = await client.post("/v1/customers?x=1", headers=headers, json=CARD)
     assert_problem(elsewhere, 422, "idempotency-key-reused")

@@ -217,7 +217,7 @@ async def test_who_may_not_is_told_which_permission_is_missing(
 async def test_who_is_not_known_is_unauthenticated(
     client: httpx.AsyncClient, headers: dict[str, str]
 ) -> None:
-    encoded = {name: value.encode("latin-1") for name, value in headers.items()}
+    encoded = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
     answer = await client.get("/v1/me", headers=encoded)
     assert_problem(answer, 401, "unauthenticated")
     assert answer.headers["www-authenticate"] == "Bearer"
@@ -298,7 +298,7 @@ def test_every_route_says_who_may_call_it_and_the_start_refuses_one_that_does_no
 ) -> None:
     from fastapi import APIRouter
 
-    from app import main
+    from app.routers import ROUTERS
     from app.web.route import HuikeRoute
 
     assert len(api_routes(create_app(settings, database))) > 40
@@ -307,7 +307,7 @@ def test_every_route_says_who_may_call_it_and_the_start_refuses_one_that_does_no
     @open_door.get("/v1/open-door")
     async def enter() -> None: ...
 
-    monkeypatch.setattr(main, "ROUTERS", (*main.ROUTERS, open_door))
+    monkeypatch.setattr("app.main.ROUTERS", (*ROUTERS, open_door))
     with pytest.raises(RuntimeError, match="/v1/open-door"):
         create_app(settings, database)
 
