@@ -42,7 +42,8 @@ def logged() -> Iterator[io.StringIO]:
 
 def from_postgres(state: str) -> BaseException:
     """Return the driver's error for a SQLSTATE, known to it or not."""
-    return type("SomeError", (asyncpg.PostgresError,), {"sqlstate": state})("canary-1")
+    error: BaseException = asyncpg.PostgresError.new({"C": state, "M": "canary-1"})
+    return error
 
 
 def through_sqlalchemy(state: str) -> DBAPIError:
