@@ -1,0 +1,1 @@
+"""What ``make bench`` runs: the hot paths, measured on a generated chain."""
