@@ -233,7 +233,7 @@ class EventProblem(Output):
 
     type: str = Field(examples=["/problems/wrong-store"])
     title: BilingualText
-    detail: str = Field(examples=["The till belongs to another shop."])
+    detail: BilingualText
     errors: list[dict[str, str]] | None = Field(
         description="For `validation`: pointer, code, detail."
     )

@@ -168,9 +168,9 @@ async def _post_and_save(
             run, results = await post_events(session, settings, tested)
             await savepoint.rollback()
         for posted in results[: len(tested)]:
-            if posted.fault is None:
-                posted.status = EventStatus.TEST
-            answer = answer_for(run, posted)
+            # The problem it would have is told; the event itself is a test and goes with them.
+            answer = answer_for(run, posted).model_copy(update={"status": EventStatus.TEST})
+            posted.status = EventStatus.TEST
             answers[posted.pending] = answer
             outcomes.append(_outcome(run, posted, answer))
     await pos_events.save_outcomes(await raw_connection(session), outcomes)
@@ -197,7 +197,7 @@ def _outcome(run: Run, posted: Posted, answer: EventResult) -> dict[str, Any]:
 
 def _status_of(answer: EventResult) -> int:
     done = answer.status in {EventStatus.APPLIED, EventStatus.TEST}
-    return ANSWERED_DONE if done else ANSWERED_KEPT
+    return ANSWERED_DONE if done and answer.problem is None else ANSWERED_KEPT
 
 
 def body_hash(body: Mapping[str, Any]) -> str:
@@ -218,7 +218,9 @@ def _conflict(event_id: str) -> EventResult:
             title=BilingualText(
                 en="The event id was used for another body", zh="事件编号已用于其他内容"
             ),
-            detail="Give a corrected event a new id.",
+            detail=BilingualText(
+                en="Give a corrected event a new id.", zh="更正后的事件请使用新编号。"
+            ),
             errors=None,
         ),
     )

@@ -43,14 +43,19 @@ def problem_of(status: EventStatus, fault: Fault | None) -> EventProblem | None:
         return EventProblem(
             type=f"/problems/{fault}",
             title=BilingualText(en=fault.label.en, zh=fault.label.zh),
-            detail=f"The event is kept; list it with status={EventStatus.HELD}.",
+            detail=BilingualText(
+                en=f"The event is kept; list it with status={EventStatus.HELD}.",
+                zh=f"事件已保存，可用 status={EventStatus.HELD} 查询。",
+            ),
             errors=None,
         )
     if status is EventStatus.PARKED:
         return EventProblem(
             type="/problems/original-awaited",
             title=PARKED_TITLE,
-            detail="It is applied when that receipt comes.",
+            detail=BilingualText(
+                en="It is applied when that receipt comes.", zh="该小票到达后自动入账。"
+            ),
             errors=None,
         )
     return None
