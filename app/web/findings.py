@@ -74,7 +74,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
         "Must say its offset from UTC, for example +08:00.", "须注明时区偏移，例如 +08:00。",
     ),
     "instant": ("Must be an instant (ISO 8601).", "须为 ISO 8601 时刻。"),
-    "instant_range": ("Must be of the years 1900 to 2199.", "年份须在 1900 至 2199 之间。"),
+    "instant_range": ("Must be of the years 1900 to 9990.", "年份须在 1900 至 9990 之间。"),
     "day_range": ("Must be of the years 1800 to 9990.", "年份须在 1800 至 9990 之间。"),
     "name": ("1 to 100 visible characters.", "须有 1–100 个可见字符。"),
     "no_such_day": ("This month has no such day.", "该月没有这一天。"),

@@ -7,7 +7,7 @@ from typing import Any
 
 import asyncpg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Integer, bindparam, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -177,6 +177,24 @@ async def test_what_real_statements_fail_with_is_mapped(
     assert ("data_error_reached_database" in logged.getvalue()) == (code == "validation")
     assert "canary" not in logged.getvalue()
     await fresh_database.ping()
+
+
+async def test_a_value_that_the_driver_itself_refuses_is_a_hole_in_validation_too(
+    fresh_database: Database, logged: io.StringIO
+) -> None:
+    async def through_orm() -> None:
+        async with fresh_database.transaction() as session:
+            await session.execute(select(bindparam("n", 2**40, Integer)))
+
+    async def through_the_raw_connection() -> None:
+        async with fresh_database.transaction() as session:
+            await (await raw_connection(session)).execute("SELECT $1::integer", 2**40)
+
+    for work in (through_orm, through_the_raw_connection):
+        with pytest.raises(InvalidInputError):
+            await work()
+    assert logged.getvalue().count('"sqlstate": "22000"') == 2
+    assert str(2**40) not in logged.getvalue()
 
 
 async def test_a_violated_constraint_is_known_by_name_and_its_values_by_nobody(
