@@ -4,14 +4,25 @@ Every enum here is stored as lower-case text with a CHECK constraint and served 
 ``GET /v1/vocabulary``. The glossary explains the words; this module spells them.
 """
 
+import re
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Final, Self
 
-from pydantic import AfterValidator, AwareDatetime, Field, PlainSerializer, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+)
+from pydantic_core import PydanticCustomError
 
 MAXIMUM_MONEY: Final = Decimal("999999999999.99")
 """What numeric(14,2) holds."""
+_DIGITS: Final = re.compile(r"[0-9+\-.eE_ ]*")
 
 
 class Label(tuple[str, str]):
@@ -374,8 +385,26 @@ ReceiptNumber = Annotated[
     StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_./-]{0,63}$"),
     Field(description="The receipt's number as printed.", examples=["20261121-0042"]),
 ]
+
+
+def _no_number(value: object) -> object:
+    # Pydantic would also take seconds since 1970 for an instant, as a number or in digits.
+    if isinstance(value, datetime) or (isinstance(value, str) and not _DIGITS.fullmatch(value)):
+        return value
+    raise PydanticCustomError("instant", "Input should be an instant with its offset (RFC 3339)")
+
+
+def _within_reach(value: datetime) -> datetime:
+    # Beyond lies what a wrong clock made; at the very ends no time zone can be applied.
+    if not 1900 <= value.year <= 9990:
+        raise PydanticCustomError("instant_range", "Input should be of the years 1900 to 9990")
+    return value
+
+
 Instant = Annotated[
     AwareDatetime,
+    BeforeValidator(_no_number),
+    AfterValidator(_within_reach),
     Field(
         description="An instant with its offset (RFC 3339).", examples=["2026-11-21T18:30:00+08:00"]
     ),

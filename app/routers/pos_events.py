@@ -50,7 +50,7 @@ StoredEventId = Annotated[
     Path(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9_:-]{0,127}$",
         description="The sender's id of the event.",
-        examples=["till-s01-1-20261121-0042"],
+        examples=["till-s01-1-20261121-0040"],
     ),
 ]
 SIGNED = [Depends(Public("the source's signature over the raw bytes is checked instead"))]
@@ -243,7 +243,7 @@ def _rejected(value: Any, error: InvalidInputError) -> EventResult:
         problem=EventProblem(
             type="/problems/validation",
             title=BilingualText(en="Some values are not acceptable", zh="部分值不可接受"),
-            detail=error.detail,
+            detail=BilingualText(en=error.detail, zh=error.detail_zh),
             errors=[
                 {"pointer": part.pointer, "code": part.code, "detail": part.detail}
                 for part in error.errors

@@ -34,6 +34,19 @@ router = APIRouter(prefix="/v1", tags=["sign-in"], route_class=HuikeRoute)
         "internal-error", "unavailable",
     ),
     dependencies=[Depends(Public("this is where one signs in"))],
+    openapi_extra={
+        "requestBody": {
+            "content": {
+                "application/x-www-form-urlencoded": {
+                    "example": {
+                        "grant_type": "password",
+                        "username": "clerk",
+                        "password": "vier-Reiher-am-Teich",
+                    }
+                }
+            }
+        }
+    },
 )  # fmt: skip
 async def create_token(
     form: Annotated[OAuth2PasswordRequestForm, Depends()],

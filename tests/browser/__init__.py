@@ -1,0 +1,1 @@
+"""The pages for explorers, in a real browser."""
