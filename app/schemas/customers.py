@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import (
     AfterValidator,
+    ConfigDict,
     Field,
     StrictBool,
     StrictInt,
@@ -118,6 +119,12 @@ class IdentityReference(Input):
 
 class IdentityInput(IdentityReference):
     """An identity to be kept on a card."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"kind": "email", "value": "xiaoming@example.com", "is_primary": True}]
+        }
+    )
 
     label: ShortText | None = Field(default=None, examples=["mobile"])
     is_primary: StrictBool = Field(
