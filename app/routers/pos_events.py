@@ -16,6 +16,7 @@ from app.schemas.common import BilingualText
 from app.schemas.pos_events import (
     BatchResult,
     EventBatch,
+    EventFieldProblem,
     EventProblem,
     EventResult,
     RefundEvent,
@@ -133,7 +134,7 @@ def _read(source: SourceFacts, value: Any) -> ReceivedEvent:
 def _without_tag(error: ValidationError) -> list[Any]:
     """Return pydantic's findings with the union's tag taken out of their places."""
     tags = {"sale", "refund", "void"}
-    found = error.errors(include_input=False, include_context=False, include_url=False)
+    found = error.errors(include_input=False, include_url=False)
     return [
         {**item, "loc": item["loc"][1:] if item["loc"][:1] and item["loc"][0] in tags
          else item["loc"]}
@@ -245,7 +246,11 @@ def _rejected(value: Any, error: InvalidInputError) -> EventResult:
             title=BilingualText(en="Some values are not acceptable", zh="部分值不可接受"),
             detail=BilingualText(en=error.detail, zh=error.detail_zh),
             errors=[
-                {"pointer": part.pointer, "code": part.code, "detail": part.detail}
+                EventFieldProblem(
+                    pointer=part.pointer,
+                    code=part.code,
+                    detail=BilingualText(en=part.detail, zh=part.detail_zh or part.detail),
+                )
                 for part in error.errors
             ],
         ),

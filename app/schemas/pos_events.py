@@ -228,15 +228,21 @@ class EventBatch(Input):
     events: list[TillEvent] = Field(min_length=1, max_length=5000)
 
 
+class EventFieldProblem(Output):
+    """One thing wrong with one part of an event."""
+
+    pointer: str = Field(description="JSON pointer (RFC 6901).", examples=["/lines/0/quantity"])
+    code: str = Field(examples=["missing"])
+    detail: BilingualText
+
+
 class EventProblem(Output):
     """Why an event was not applied."""
 
     type: str = Field(examples=["/problems/wrong-store"])
     title: BilingualText
     detail: BilingualText
-    errors: list[dict[str, str]] | None = Field(
-        description="For `validation`: pointer, code, detail."
-    )
+    errors: list[EventFieldProblem] | None = Field(description="For `validation`: what is wrong.")
 
 
 class TillCustomer(Output):

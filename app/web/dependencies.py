@@ -151,7 +151,7 @@ async def idempotent(
         session,
         actor.id,
         checked_key(key),
-        await request_hash(request),
+        await request_hash(request, settings.secret_key.get_secret_value()),
         settings.idempotency_keep_hours,
     )
 

@@ -5,6 +5,7 @@ row and is given the first answer; while the first still runs, an advisory lock 
 """
 
 import hashlib
+import hmac
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated
@@ -71,9 +72,12 @@ class Keeper:
         )
 
 
-async def request_hash(request: Request) -> str:
-    """Return the SHA-256 of what makes a request the same: method, address and body."""
-    digest = hashlib.sha256()
+async def request_hash(request: Request, secret_key: str) -> str:
+    """Return a keyed hash of what makes a request the same: method, address and body.
+
+    A body may hold a password; without the key nobody can try passwords against the hash.
+    """
+    digest = hmac.new(secret_key.encode(), b"idempotency:", hashlib.sha256)
     digest.update(f"{request.method} {request.url.path}?".encode())
     digest.update(request.scope["query_string"] + b"\n")
     digest.update(await request.body())
