@@ -375,6 +375,7 @@ async def test_an_api_key_that_is_mistyped_revoked_or_of_a_disabled_client_is_re
     assert await status(swapped) == 401
     assert await status(security.new_api_key()) == 401
     assert await status("") == 401
+    assert await status(world.api_key.upper()) == 401
     listed = (await client.get("/v1/api-clients", headers=world.headers("admin"))).json()
     machine = listed["items"][0]
     path = f"/v1/api-clients/{machine['id']}"
@@ -384,3 +385,12 @@ async def test_an_api_key_that_is_mistyped_revoked_or_of_a_disabled_client_is_re
     assert await status(world.api_key) == 200
     await client.delete(f"{path}/keys/{machine['keys'][0]['id']}", headers=world.headers("admin"))
     assert await status(world.api_key) == 401
+
+
+async def test_an_api_key_with_bytes_that_no_key_has_is_refused_like_any_other(
+    client: httpx.AsyncClient,
+) -> None:
+    for key in (b"hkk_" + b"a" * 64 + b"\xe9" * 8, b"hkk_" + b"\xff" * 72, b"hkk_\xe9"):
+        answer = await client.get("/v1/customers", headers={b"X-API-Key": key})
+        assert answer.status_code == 401
+        assert answer.json()["type"] == "/problems/unauthenticated"
