@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from app.core.database import Database
     from app.core.runtime import Addresses, StopSignals
     from app.demo.load import DemoSummary, ShowcaseSale
+    from app.schemas.staff import StaffCreate
 
 app = typer.Typer(
     name="huike",
@@ -361,12 +362,16 @@ def rebuild_stats(
 
     async def work(_signals: "StopSignals") -> None:
         from app.core import clock
+        from app.jobs.upkeep import rebuild_statistics
         from app.services import statistics
 
         today = clock.today(settings.zone)
-        act = statistics.check if check else statistics.rebuild
-        async with _database(settings) as database, database.transaction() as session:
-            counts = await act(session, today)
+        async with _database(settings) as database:
+            if check:
+                async with database.transaction() as session:
+                    counts = await statistics.check(session, today)
+            else:
+                counts = await rebuild_statistics(database, today)
         print(", ".join(f"{name} {count}" for name, count in counts.items()))
         if check and counts["different"]:
             raise typer.Exit(1)
@@ -392,17 +397,43 @@ def create_admin(
         password = os.environ.get(ADMIN_PASSWORD_VARIABLE) or typer.prompt(
             "Password", hide_input=True, confirmation_prompt=True
         )
+    body = _administrator(username, display_name or username, password)
 
     async def work(_signals: "StopSignals") -> None:
+        from app.core.security import hash_password
         from app.services import staff
 
+        password_hash = await hash_password(password)
         async with _database(settings) as database, database.transaction() as session:
-            await staff.create_admin(session, username, password, display_name or username)
-        print(f"Created administrator {username}.")
+            await staff.create_admin(session, body, password_hash)
+        print(f"Created administrator {body.username}.")
         if generate:
             print(f"Password: {password}")
 
     _run(settings, work)
+
+
+def _administrator(username: str, display_name: str, password: str) -> "StaffCreate":
+    """Check an administrator as the API would; what is wrong is said, and ends the command."""
+    from pydantic import ValidationError
+
+    from app.schemas.staff import StaffCreate
+    from app.web.findings import field_errors
+
+    try:
+        return StaffCreate.model_validate(
+            {
+                "username": username,
+                "display_name": display_name,
+                "role": "admin",
+                "password": password,
+            }
+        )
+    except ValidationError as error:
+        for found in field_errors(error.errors(include_input=False, include_url=False)):
+            name = found.pointer.removeprefix("/").replace("_", " ")
+            print(f"huike: {name}: {found.detail}", file=sys.stderr)
+        raise typer.Exit(1) from None
 
 
 @app.command()

@@ -27,7 +27,7 @@ from app.core.embedded_postgres import EmbeddedServer, ensure_database, temporar
 from app.core.logging import configure_logging
 from app.core.migrations import alembic_config
 from app.jobs.nightly import run_night
-from app.services import statistics
+from app.jobs.upkeep import rebuild_statistics
 from bench.chain import CUSTOMERS, PURCHASES, write_chain
 from bench.sender import Measured, Sender
 
@@ -99,8 +99,7 @@ async def nightly_seconds(server: EmbeddedServer) -> tuple[float, float, int, fl
     url = server.url(DATABASE, SERVICE)
     database = Database(url, settings, statement_timeout_seconds=120)
     began = time.perf_counter()
-    async with database.transaction() as session:
-        await statistics.rebuild(session, today - timedelta(days=1))
+    await rebuild_statistics(database, today - timedelta(days=1))
     rebuilt = time.perf_counter() - began
     await database.close()
     # The night before gives everybody the tier that a year of sales would have given them.

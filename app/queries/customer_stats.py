@@ -24,7 +24,7 @@ _IN_WINDOW = f"business_day > $1::date - {WINDOW_DAYS}"
 
 
 def _sum(expression: str, condition: str) -> str:
-    return f"coalesce(sum({expression}) FILTER (WHERE {condition}), 0)::numeric(14,2)"
+    return f"coalesce(sum({expression}) FILTER (WHERE {condition}), 0)::numeric(28,2)"
 
 
 _SIGNED = "CASE WHEN kind = 'sale' THEN {0} ELSE -({0}) END"
@@ -93,10 +93,24 @@ fresh (customer_id, {_NAMES}) AS (
     FROM (SELECT DISTINCT customer_id FROM purchase) AS wanted LEFT JOIN a USING (customer_id)
 )
 """  # noqa: S608
-_REBUILD = f"WITH {_FRESH_ALL}, written AS ({_WRITE}) SELECT count(*) FROM written"  # noqa: S608
+_REBUILD_SOME = f"""
+WITH posted AS ({_POSTED} AND customer_id = ANY($2::uuid[])),
+a AS ({_AGGREGATE}),
+fresh (customer_id, {_NAMES}) AS (
+    SELECT wanted.customer_id, {_ZEROS}
+    FROM (SELECT DISTINCT customer_id FROM purchase WHERE customer_id = ANY($2::uuid[])) AS wanted
+    LEFT JOIN a USING (customer_id)
+),
+written AS ({_WRITE})
+SELECT count(*) FROM written
+"""  # noqa: S608
 _REMOVE_STRAY = """
 DELETE FROM customer_stats AS s
-WHERE NOT EXISTS (SELECT 1 FROM purchase AS p WHERE p.customer_id = s.customer_id)
+WHERE s.customer_id = ANY($1::uuid[])
+    AND NOT EXISTS (SELECT 1 FROM purchase AS p WHERE p.customer_id = s.customer_id)
+"""
+_LOCK_NEXT_CARDS = """
+SELECT id FROM customer WHERE $1::uuid IS NULL OR id > $1 ORDER BY id LIMIT $2 FOR NO KEY UPDATE
 """
 _COMPARE = f"""
 WITH {_FRESH_ALL}
@@ -141,10 +155,22 @@ async def lock_cards(connection: "asyncpg.Connection[Any]", customer_ids: Sequen
     await connection.execute(_LOCK_CARDS, list(customer_ids))
 
 
-async def rebuild(connection: "asyncpg.Connection[Any]", as_of: date) -> int:
-    """Re-aggregate everybody; return how many rows were wrong."""
-    written: int = await connection.fetchval(_REBUILD, as_of)
-    removed = await connection.execute(_REMOVE_STRAY)
+async def lock_next_cards(
+    connection: "asyncpg.Connection[Any]", after: UUID | None, limit: int
+) -> list[UUID]:
+    """Lock and return the next cards in the order of ids, from the first one if ``after`` is None.
+
+    Without a purchase or not: a card is then looked at after whatever a till did to it.
+    """
+    return [row["id"] for row in await connection.fetch(_LOCK_NEXT_CARDS, after, limit)]
+
+
+async def rebuild(
+    connection: "asyncpg.Connection[Any]", as_of: date, customer_ids: Sequence[UUID]
+) -> int:
+    """Re-aggregate these locked cards and remove rows without receipts; return how many it were."""
+    written: int = await connection.fetchval(_REBUILD_SOME, as_of, list(customer_ids))
+    removed = await connection.execute(_REMOVE_STRAY, list(customer_ids))
     return written + int(removed.split()[-1])
 
 

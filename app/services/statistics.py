@@ -1,9 +1,10 @@
 """Derived numbers of customers: kept right with each receipt, checked, rebuilt."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
+from uuid import UUID
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.database import raw_connection
@@ -26,13 +27,28 @@ async def refresh_due(session: AsyncSession, as_of: date) -> Mapping[str, int]:
     return {"refreshed": len(portion), "remaining": len(due) - len(portion)}
 
 
-async def rebuild(session: AsyncSession, as_of: date) -> Mapping[str, int]:
-    """Re-aggregate everybody from the receipts; ``corrected`` rows were wrong.
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """A rebuilt portion: how many rows were wrong, and the card it ends with.
 
-    Receipts that arrive meanwhile wait for its end.
+    ``last_card`` is None when it was the last portion.
     """
-    await session.execute(text("LOCK TABLE customer_stats IN SHARE ROW EXCLUSIVE MODE"))
-    return {"corrected": await customer_stats.rebuild(await raw_connection(session), as_of)}
+
+    corrected: int
+    last_card: UUID | None
+
+
+async def rebuild(session: AsyncSession, as_of: date, after: UUID | None = None) -> Rebuilt:
+    """Re-aggregate the next portion of cards from their receipts, in the order of ids.
+
+    Call it, each time in a transaction of its own, until ``last_card`` is None: a till that wants
+    one of the locked cards then waits for a portion. A card that appears meanwhile needs no
+    rebuild: its first receipt writes its row.
+    """
+    connection = await raw_connection(session)
+    portion = await customer_stats.lock_next_cards(connection, after, CHUNK)
+    corrected = await customer_stats.rebuild(connection, as_of, portion)
+    return Rebuilt(corrected, portion[-1] if len(portion) == CHUNK else None)
 
 
 async def check(session: AsyncSession, as_of: date) -> Mapping[str, int]:

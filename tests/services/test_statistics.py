@@ -15,6 +15,7 @@ from app.core import clock
 from app.core.config import Settings
 from app.core.database import Database, raw_connection
 from app.models import CustomerStats
+from app.jobs.upkeep import rebuild_statistics
 from app.services import statistics
 from tests.conftest import client_of
 from tests.support.events import refund, sale, void
@@ -57,8 +58,7 @@ async def check(shop: Shop, as_of: date = TODAY) -> dict[str, int]:
 
 async def rebuild(shop: Shop, as_of: date = TODAY) -> int:
     """Rebuild the table; return how many rows were wrong."""
-    async with shop.database.transaction() as session:
-        return (await statistics.rebuild(session, as_of))["corrected"]
+    return (await rebuild_statistics(shop.database, as_of))["corrected"]
 
 
 async def refresh_due(shop: Shop, as_of: date) -> dict[str, int]:
@@ -285,3 +285,47 @@ async def test_a_rebuild_while_tills_sell_ends_right(
             )
         assert str(await shop.net(customer_id)) == "15.00"
         assert await check(shop, today) == {"customers": 1, "due": 0, "different": 0}
+
+
+async def test_a_rebuild_locks_a_portion_and_no_till_waits_for_its_end(
+    fresh_database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(statistics, "CHUNK", 1)
+    world = await build_world(fresh_database)
+    async with client_of(fresh_database, settings) as client:
+        shop = Shop(client, world, fresh_database, settings)
+        first, second = await shop.card("HK1"), await shop.card("HK2")
+        await shop.batch([sale("1.00", member="HK1"), sale("1.00", member="HK2")])
+        today = clock.today(settings.zone)
+        async with fresh_database.transaction() as session:
+            # The first portion is done and not committed yet.
+            portion = await statistics.rebuild(session, today)
+            assert portion == statistics.Rebuilt(corrected=0, last_card=first)
+            result = await asyncio.wait_for(shop.send(sale("2.00", member="HK2")), 2)
+            assert result["status"] == "applied"
+            waiting = asyncio.create_task(shop.send(sale("2.00", member="HK1")))
+            assert (await asyncio.wait({waiting}, timeout=0.3))[0] == set()
+        assert (await waiting)["status"] == "applied"
+        assert [str(await shop.net(card)) for card in (first, second)] == ["3.00", "3.00"]
+
+
+async def test_a_rebuild_in_portions_reaches_every_card_and_every_stray_row(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(statistics, "CHUNK", 2)
+    cards = [await shop.card(f"HK{number}") for number in range(5)]
+    await shop.batch([sale("40.00", member=f"HK{number}") for number in (0, 1, 3, 4)])
+    right = await rows_of(shop)
+    assert set(right) == {cards[0], cards[1], cards[3], cards[4]}
+    await execute(shop, "UPDATE customer_stats SET net_365 = 1 WHERE customer_id = $1", cards[1])
+    await execute(shop, "DELETE FROM customer_stats WHERE customer_id = $1", cards[3])
+    await execute(
+        shop,
+        """INSERT INTO customer_stats SELECT (json_populate_record(s, json_build_object(
+               'customer_id', $1::uuid))).* FROM customer_stats AS s WHERE customer_id = $2""",
+        cards[2],
+        cards[4],
+    )
+    assert await rebuild(shop) == 3
+    assert await rows_of(shop) == right
+    assert await rebuild(shop) == 0
