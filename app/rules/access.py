@@ -61,8 +61,10 @@ STORE_BOUND_ROLES = frozenset({Role.STORE_MANAGER, Role.CLERK, Role.SERVICE})
 API_CLIENT_SCOPES = frozenset(Permission) - {
     Permission.STAFF_WRITE,
     Permission.API_CLIENTS_WRITE,
+    Permission.SOURCES_WRITE,
 }
-"""What a machine may be given; administration of people and keys stays with people."""
+"""What a machine may be given. Administration of people, keys and tills stays with people: who
+makes a till's secret can sign sales that never were."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,8 @@ Scopes = Annotated[
     AfterValidator(_each_once),
     Field(
         max_length=100,
-        description="The permissions it is given; all but the administration of people and keys.",
+        description="The permissions it is given; any but the administration of people, keys and "
+        "tills (`staff:write`, `api_clients:write`, `sources:write`).",
         examples=[["customers:read", "purchases:read"]],
     ),
 ]

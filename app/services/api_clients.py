@@ -237,7 +237,9 @@ async def revoke_key(session: AsyncSession, actor: Actor, client_id: UUID, key_i
 def _check_scopes(scopes: Sequence[Permission]) -> None:
     if not API_CLIENT_SCOPES.issuperset(scopes):
         raise _unacceptable(
-            "/scopes", "not-for-machines", "Administration of people and keys stays with people."
+            "/scopes",
+            "not-for-machines",
+            "Administration of people, keys and tills stays with people.",
         )
 
 

@@ -15,7 +15,7 @@ from app.core.database import Database
 from app.core.errors import RateLimitedError, UnauthenticatedError
 from app.core.ids import new_id
 from app.models import AccessToken, ApiClient, ApiKey, SignInThrottle, Staff, StaffStore
-from app.rules.access import ROLE_PERMISSIONS, STORE_BOUND_ROLES, Actor
+from app.rules.access import API_CLIENT_SCOPES, ROLE_PERMISSIONS, STORE_BOUND_ROLES, Actor
 from app.services.trail import record_action
 from app.vocabulary import Action, ActorKind, Permission, Role
 
@@ -225,7 +225,9 @@ async def actor_of_api_key(session: AsyncSession, key: str, request_id: str | No
         kind=ActorKind.API_CLIENT,
         id=client.id,
         name=client.name,
-        permissions=frozenset(scope for scope in Permission if scope in client.scopes),
+        permissions=API_CLIENT_SCOPES.intersection(
+            scope for scope in Permission if scope in client.scopes
+        ),
         request_id=request_id,
     )
 

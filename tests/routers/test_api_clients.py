@@ -87,13 +87,34 @@ async def test_a_key_is_shown_once_and_stored_as_its_hash(
 
 
 @pytest.mark.parametrize(
-    "scopes", [["staff:write"], ["stores:read", "api_clients:write"], ["everything"], "stores:read"]
+    "scopes",
+    [
+        ["staff:write"],
+        ["stores:read", "api_clients:write"],
+        ["sources:read", "sources:write"],
+        ["everything"],
+        "stores:read",
+    ],
 )
 async def test_scopes_that_stay_with_people_or_are_none_are_refused(
     client: httpx.AsyncClient, world: World, scopes: object
 ) -> None:
     answer = await create(client, world, 422, scopes=scopes)
     assert answer.json()["errors"][0]["pointer"].startswith("/scopes")
+
+
+async def test_a_stored_scope_that_stays_with_people_opens_nothing(
+    client: httpx.AsyncClient, world: World, database: Database
+) -> None:
+    async with database.transaction() as session:
+        await session.execute(
+            text("UPDATE api_client SET scopes = ARRAY['stores:read', 'sources:write']")
+        )
+    path = f"/v1/sources/{world.sources['till-1']}/secrets"
+    headers = {"X-API-Key": world.api_key, "Idempotency-Key": "k"}
+    answer = await client.post(path, headers=headers)
+    assert (answer.status_code, answer.json()["type"]) == (403, "/problems/forbidden")
+    assert await stores_with(client, world.api_key) == 200
 
 
 async def test_a_machines_name_is_unique_also_when_it_is_changed(

@@ -55,10 +55,11 @@ def test_who_works_at_the_counter_is_bound_to_stores() -> None:
     assert frozenset({Role.STORE_MANAGER, Role.CLERK, Role.SERVICE}) == STORE_BOUND_ROLES
 
 
-def test_machines_do_not_administer_people_and_keys() -> None:
+def test_machines_do_not_administer_people_keys_and_tills() -> None:
     assert set(Permission) - API_CLIENT_SCOPES == {
         Permission.STAFF_WRITE,
         Permission.API_CLIENTS_WRITE,
+        Permission.SOURCES_WRITE,
     }
 
 
