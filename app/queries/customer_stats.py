@@ -11,7 +11,8 @@ from uuid import UUID
 
 import asyncpg
 
-WINDOW_DAYS = 365
+from app.rules.tiering import WINDOW_DAYS
+
 COLUMNS = (
     "first_purchase_on", "last_purchase_on", "repeat_purchase_days", "purchases", "refunds",
     "gross", "refunded", "net", "costed", "margin", "purchases_365", "purchase_days_365",

@@ -8,10 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from app.vocabulary import TierCause, TierLevel, money_text
+
+WINDOW_DAYS: Final = 365
+"""The rolling window that statistics are kept for, and so the only one a policy can ask for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +53,8 @@ class ThresholdPolicy:
 
         Raises:
             ValueError: something is missing or of another kind, no level starts at zero, a level
-                or a threshold occurs twice, the window or a number of days is not one, the factor
-                is not between 0 and 1, or the metric is not net spend.
+                or a threshold occurs twice, the window is not :data:`WINDOW_DAYS` long, a number of
+                days is not one, the factor is not between 0 and 1, or the metric is not net spend.
         """
         try:
             metric, keep = body["metric"], body["keep"]
@@ -70,7 +73,7 @@ class ThresholdPolicy:
         _check(bool(levels) and levels[-1].at_least == 0, "the lowest level has to start at zero")
         _check(len({rule.at_least for rule in levels}) == len(levels), "two share a threshold")
         _check(len({rule.level for rule in levels}) == len(levels), "a level occurs twice")
-        _check(window_days >= 1, "the window has to have a day")
+        _check(window_days == WINDOW_DAYS, f"figures are kept for {WINDOW_DAYS} days only")
         _check(0 < kept.factor <= 1, "the factor lies between 0 and 1")
         _check(kept.hold_days >= 0 and kept.notice_days >= 0, "days are not negative")
         return cls(policy_id, version, name, window_days, tuple(levels), kept)
@@ -236,11 +239,13 @@ def missing_to_next(
 
 
 def first_evaluation_on(policy: ThresholdPolicy, since: date, as_of: date) -> date:
-    """Return the first day on which a level held ``since`` can be looked at: a month's first day.
+    """Return the first day on which a level held ``since`` can be taken away: a month's first day.
 
-    It lies after ``as_of`` and not before the hold has passed.
+    It lies after ``as_of``, not before the hold has passed, and not before a customer who is told
+    at ``as_of`` has had the notice.
     """
-    earliest = max(since + timedelta(days=policy.keep.hold_days), as_of + timedelta(days=1))
+    notice = timedelta(days=max(policy.keep.notice_days, 1))
+    earliest = max(since + timedelta(days=policy.keep.hold_days), max(since, as_of) + notice)
     if earliest.day == 1:
         return earliest
     return (earliest.replace(day=1) + timedelta(days=32)).replace(day=1)

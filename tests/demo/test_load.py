@@ -13,8 +13,8 @@ from app.core.config import Settings
 from app.core.database import Database
 from app.core.ids import new_id
 from app.demo.load import load_demo, showcase_sale
-from app.models import CustomerStats, PosEvent
 from app.jobs.upkeep import rebuild_statistics
+from app.models import CustomerStats, PosEvent
 from app.services import statistics
 from app.vocabulary import EventStatus
 from tests.conftest import client_of

@@ -109,6 +109,7 @@ KEEP = BODY["keep"]
             {"levels": [*BODY["levels"], {"level": "main", "at_least": "2000"}]}, id="same level"
         ),
         pytest.param({"window_days": 0}, id="no window"),
+        pytest.param({"window_days": 364}, id="a window without figures"),
         pytest.param({"window_days": "long"}, id="window is a word"),
         pytest.param({"keep": None}, id="keep missing"),
         pytest.param({"keep": {**KEEP, "factor": "0"}}, id="factor zero"),
@@ -347,11 +348,13 @@ def test_nine_tenths_of_a_threshold_keep_a_level(level: TierLevel, line: str | N
         pytest.param("2026-11-21", "2026-11-21", "2027-06-01", id="hold ends on 20 May"),
         pytest.param("2026-12-03", "2026-12-03", "2027-06-01", id="hold ends on the first"),
         pytest.param("2026-12-04", "2026-12-04", "2027-07-01", id="hold ends on the second"),
-        pytest.param("2020-01-01", "2026-11-21", "2026-12-01", id="held for years"),
-        pytest.param("2020-01-01", "2026-11-30", "2026-12-01", id="tomorrow is the first"),
-        pytest.param("2020-01-01", "2026-12-01", "2027-01-01", id="today is the first"),
-        pytest.param("2020-01-01", "2027-12-31", "2028-01-01", id="end of a year"),
-        pytest.param("2023-08-05", "2024-01-31", "2024-02-01", id="before a leap February"),
+        pytest.param("2020-01-01", "2026-11-21", "2027-01-01", id="notice ends on 21 December"),
+        pytest.param("2020-01-01", "2026-11-01", "2026-12-01", id="notice ends on the first"),
+        pytest.param("2020-01-01", "2026-11-02", "2027-01-01", id="notice ends on the second"),
+        pytest.param("2020-01-01", "2026-12-01", "2027-01-01", id="notice ends on a last day"),
+        pytest.param("2020-01-01", "2027-12-03", "2028-02-01", id="end of a year"),
+        pytest.param("2026-06-20", "2026-11-21", "2027-01-01", id="hold ends before the notice"),
+        pytest.param("2023-08-05", "2024-01-31", "2024-03-01", id="over a leap February"),
     ],
 )
 def test_the_first_day_a_level_can_be_looked_at(since: str, as_of: str, expected: str) -> None:
@@ -359,11 +362,21 @@ def test_the_first_day_a_level_can_be_looked_at(since: str, as_of: str, expected
     assert found.isoformat() == expected
 
 
+def test_without_hold_and_notice_a_level_is_safe_on_the_day_itself() -> None:
+    keep = {"factor": "0.90", "hold_days": 0, "notice_days": 0}
+    policy = ThresholdPolicy.of(POLICY_ID, 1, "Strict", {**BODY, "keep": keep})
+    first = date(2026, 12, 1)
+    assert first_evaluation_on(policy, first, first) == date(2027, 1, 1)
+    assert first_evaluation_on(policy, first, date(2026, 12, 31)) == date(2027, 1, 1)
+
+
 @given(since=days, ago=st.integers(0, 2_000))
-def test_an_evaluation_is_the_next_first_of_a_month_after_the_hold(since: date, ago: int) -> None:
+def test_an_evaluation_is_the_next_first_of_a_month_after_hold_and_notice(
+    since: date, ago: int
+) -> None:
     as_of = since + timedelta(days=ago)
     found = first_evaluation_on(POLICY, since, as_of)
-    earliest = max(since + timedelta(days=180), as_of + timedelta(days=1))
+    earliest = max(since + timedelta(days=180), as_of + timedelta(days=30))
     assert found.day == 1
     assert earliest <= found <= earliest + timedelta(days=30)
 

@@ -14,8 +14,8 @@ from sqlalchemy import select
 from app.core import clock
 from app.core.config import Settings
 from app.core.database import Database, raw_connection
-from app.models import CustomerStats
 from app.jobs.upkeep import rebuild_statistics
+from app.models import CustomerStats
 from app.services import statistics
 from tests.conftest import client_of
 from tests.support.events import refund, sale, void
