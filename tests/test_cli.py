@@ -273,6 +273,34 @@ async def test_an_administrator_may_bring_a_password_in_the_environment(
     assert await verify_password(staff.password_hash, password)
 
 
+@pytest.mark.parametrize(
+    ("username", "display_name", "password", "findings"),
+    [
+        ("kang", "康", "short", ["password: At least 10 characters."]),
+        ("kang", "康", "x" * 129, ["password: At most 128 characters."]),
+        ("kang", "康" * 101, "long enough", ["display name: At most 100 characters."]),
+        (
+            "no such name", "康", "x",
+            [
+                "username: Must match ^[A-Za-z0-9][A-Za-z0-9._-]{1,63}$",
+                "password: At least 10 characters.",
+            ],
+        ),
+    ],
+    ids=["a short password", "a long password", "a long display name", "two at once"],
+)  # fmt: skip
+async def test_an_administrator_who_could_not_sign_in_or_too_easily_is_not_created(
+    huike: Huike, username: str, display_name: str, password: str, findings: list[str]
+) -> None:
+    outcome = await huike(
+        "create-admin", username, "--display-name", display_name, HUIKE_ADMIN_PASSWORD=password
+    )
+
+    assert (outcome.code, outcome.out) == (1, "")
+    assert outcome.err.splitlines() == [f"huike: {finding}" for finding in findings]
+    assert not (huike.folder / "data").exists()
+
+
 async def test_a_user_name_that_is_taken_is_said_plainly(
     on_database: Huike, fresh_database: Database
 ) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated, Final
 from uuid import UUID
 
 from pydantic import AfterValidator, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic_core import PydanticKnownError
 
 from app.schemas.common import DAY_SCHEMA, Day, Input, Output
 from app.schemas.patch import Patch, omittable
@@ -18,13 +19,28 @@ Username = Annotated[
     StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{1,63}$", max_length=64, to_lower=True),
     Field(description="Kept in lower case; letters, digits, `.`, `_`, `-`.", examples=["li.wen"]),
 ]
+
+
+def _right_length(password: SecretStr) -> SecretStr:
+    # Of a secret pydantic itself would count items, not characters.
+    length = len(password.get_secret_value())
+    if length < MINIMUM_PASSWORD_LENGTH:
+        raise PydanticKnownError("string_too_short", {"min_length": MINIMUM_PASSWORD_LENGTH})
+    if length > MAXIMUM_PASSWORD_LENGTH:
+        raise PydanticKnownError("string_too_long", {"max_length": MAXIMUM_PASSWORD_LENGTH})
+    return password
+
+
 Password = Annotated[
     SecretStr,
+    AfterValidator(_right_length),
     Field(
-        min_length=MINIMUM_PASSWORD_LENGTH,
-        max_length=MAXIMUM_PASSWORD_LENGTH,
         description="Left out or null: one is generated and shown once, in the answer.",
         examples=["vier-Reiher-am-Teich"],
+        json_schema_extra={
+            "minLength": MINIMUM_PASSWORD_LENGTH,
+            "maxLength": MAXIMUM_PASSWORD_LENGTH,
+        },
     ),
 ]
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from pydantic import SecretStr
 from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -58,10 +59,8 @@ async def create_staff(session: AsyncSession, actor: Actor, body: StaffCreate) -
     """
     _check_role_fits(body.role, body.store_ids)
     await _check_stores(session, body.store_ids)
-    generated = None if body.password else _generated_password()
-    password = body.password.get_secret_value() if body.password else generated
-    assert password is not None
-    staff = await _insert(session, body.username, body.display_name, body.role, password)
+    password_hash, generated = await _hashed(body.password)
+    staff = await _insert(session, body.username, body.display_name, body.role, password_hash)
     await _write_stores(session, staff.id, body.store_ids)
     await record_action(
         session, actor, Action.CREATED, OBJECT_TYPE, staff.id, type(body).model_fields
@@ -71,18 +70,15 @@ async def create_staff(session: AsyncSession, actor: Actor, body: StaffCreate) -
     )
 
 
-async def create_admin(
-    session: AsyncSession, username: str, password: str, display_name: str
-) -> UUID:
+async def create_admin(session: AsyncSession, body: StaffCreate, password_hash: str) -> UUID:
     """Make an administrator on behalf of the service itself; return their id.
 
-    The first administrator comes into being like this, from the command line. The caller has
-    checked the values against ``StaffCreate``'s types.
+    The first administrator comes into being like this, from the command line.
 
     Raises:
         ConflictError: the user name is taken.
     """
-    staff = await _insert(session, username.lower(), display_name, Role.ADMIN, password)
+    staff = await _insert(session, body.username, body.display_name, Role.ADMIN, password_hash)
     await record_action(
         session,
         SYSTEM,
@@ -193,10 +189,7 @@ async def reset_password(
     Raises:
         NotFoundError: there is no such member of staff.
     """
-    generated = None if body.password else _generated_password()
-    password = body.password.get_secret_value() if body.password else generated
-    assert password is not None
-    password_hash = await security.hash_password(password)
+    password_hash, generated = await _hashed(body.password)
     staff = await changes.lock(session, Staff, staff_id)
     staff.password_hash = password_hash
     staff.password_changed_at = clock.now()
@@ -331,7 +324,7 @@ async def delete_absence(
 
 
 async def _insert(
-    session: AsyncSession, username: str, display_name: str, role: Role, password: str
+    session: AsyncSession, username: str, display_name: str, role: Role, password_hash: str
 ) -> Staff:
     now = clock.now()
     staff: Staff | None = await session.scalar(
@@ -341,7 +334,7 @@ async def _insert(
             username=username,
             display_name=display_name,
             role=role,
-            password_hash=await security.hash_password(password),
+            password_hash=password_hash,
             password_changed_at=now,
             version=1,
             created_at=now,
@@ -407,6 +400,18 @@ async def _check_reaches(session: AsyncSession, actor: Actor, staff_id: UUID) ->
         session, staff_id, list(actor.store_ids)
     ):
         raise changes.not_found()
+
+
+async def _hashed(given: SecretStr | None) -> tuple[str, str | None]:
+    """Return the hash of a password, and the password if none was given and it was generated.
+
+    Call it before rows are locked. The request's transaction is open meanwhile, since who asks is
+    looked up first: strangers must not make the service hash. Only administrators come this far.
+    """
+    generated = None if given else _generated_password()
+    password = given.get_secret_value() if given else generated
+    assert password is not None
+    return await security.hash_password(password), generated
 
 
 def _generated_password() -> str:

@@ -18,6 +18,7 @@ from app.core.errors import ConflictError
 from app.core.ids import new_id
 from app.models import AuditEntry, Customer, CustomerChange, OutboxEvent
 from app.rules.access import SYSTEM
+from app.schemas.staff import StaffCreate
 from app.services import staff as service
 from app.vocabulary import ActorKind, CustomerKind, CustomerOrigin, CustomerStatus, DomainEvent
 from tests.conftest import client_of
@@ -483,8 +484,12 @@ async def test_cards_go_to_somebody_else_who_is_there_and_enabled(
 async def test_the_command_line_makes_an_administrator_once(
     client: httpx.AsyncClient, world: World, database: Database
 ) -> None:
+    body = StaffCreate.model_validate(
+        {"username": "First.Admin", "display_name": "首位管理员", "role": "admin"}
+    )
+    password_hash = await security.hash_password(PASSWORD)
     async with database.transaction() as session:
-        admin_id = await service.create_admin(session, "First.Admin", PASSWORD, "首位管理员")
+        admin_id = await service.create_admin(session, body, password_hash)
     assert await enters(client, "first.admin", PASSWORD)
     assert await trail_of(client, world, admin_id) == [
         ("signed_in", []),
@@ -492,5 +497,5 @@ async def test_the_command_line_makes_an_administrator_once(
     ]
     with pytest.raises(ConflictError):
         async with database.transaction() as session:
-            await service.create_admin(session, "first.admin", "another-password", "x")
+            await service.create_admin(session, body, "another hash")
     assert await enters(client, "first.admin", PASSWORD)
