@@ -19,7 +19,8 @@ COLUMNS = (
     "gross_365", "refunded_365", "net_365", "costed_365", "margin_365", "window_changes_on",
 )  # fmt: skip
 
-# $1 is the as-of day. Days after it count too: a till's clock may be minutes ahead of midnight.
+# $1 is the as-of day. Days after it count too: a till's clock may be minutes ahead of midnight, and
+# a row that a night for a past day brings forward must not lose what was bought since.
 _SALE = "kind = 'sale'"
 _IN_WINDOW = f"business_day > $1::date - {WINDOW_DAYS}"
 

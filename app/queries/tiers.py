@@ -12,6 +12,7 @@ from uuid import UUID
 import asyncpg
 
 from app.queries.rows import as_json
+from app.rules.tiering import WINDOW_DAYS
 
 _ACTIVE_POLICIES = "SELECT id, scope, version, name, body FROM tier_policy WHERE status = 'active'"
 _HELD = """
@@ -37,10 +38,13 @@ FROM jsonb_to_recordset($1::jsonb) AS r (
     customer_id uuid, id uuid, level text, cause text, policy_id uuid, policy_version integer,
     valid_from timestamptz, purchase_id uuid, explanation jsonb)
 """
-# Cards whose figures earn more than they hold: thresholds of the active policy as rows.
-_BELOW_WHAT_THEY_EARN = """
+_IN_WINDOW = f"business_day > $1::date - {WINDOW_DAYS} AND business_day <= $1::date"
+_SIGNED_AMOUNT = "CASE WHEN kind = 'sale' THEN amount ELSE -amount END"
+# Cards that earn more than they hold: thresholds of the active policy as rows. The statistics, kept
+# for today, say who is worth a look; the receipts of the day's own window decide.
+_BELOW_WHAT_THEY_EARN = f"""
 WITH rules AS (
-    SELECT * FROM jsonb_to_recordset($1::jsonb)
+    SELECT * FROM jsonb_to_recordset($2::jsonb)
         AS r (scope text, level text, rank integer, at_least numeric)
 )
 SELECT c.id
@@ -50,10 +54,23 @@ JOIN tier_assignment AS t ON t.customer_id = s.customer_id AND t.valid_to IS NUL
 JOIN rules AS held ON held.scope = c.kind AND held.level = t.level
 WHERE EXISTS (
     SELECT 1 FROM rules AS earned
-    WHERE earned.scope = c.kind AND earned.rank > held.rank AND s.net_365 >= earned.at_least)
+    WHERE earned.scope = c.kind AND earned.rank > held.rank AND s.net_365 >= earned.at_least
+        AND earned.at_least <= (
+            SELECT coalesce(sum({_SIGNED_AMOUNT}), 0) FROM purchase
+            WHERE customer_id = s.customer_id AND status = 'posted' AND {_IN_WINDOW}))
 ORDER BY c.id
-LIMIT $2
-"""
+LIMIT $3
+"""  # noqa: S608 - built from constants of this module
+_FIGURES = f"""
+SELECT wanted.customer_id,
+    coalesce(sum({_SIGNED_AMOUNT}), 0)::numeric(28,2) AS net,
+    coalesce(sum(amount) FILTER (WHERE kind <> 'sale'), 0)::numeric(28,2) AS refunded,
+    count(*) FILTER (WHERE kind = 'sale') AS purchases
+FROM unnest($2::uuid[]) AS wanted (customer_id)
+LEFT JOIN purchase AS p ON p.customer_id = wanted.customer_id AND p.status = 'posted'
+    AND {_IN_WINDOW}
+GROUP BY wanted.customer_id
+"""  # noqa: S608
 _DISTRIBUTION = """
 WITH window_purchases AS (
     SELECT p.customer_id,
@@ -105,11 +122,25 @@ async def assign(
 
 
 async def below_what_they_earn(
-    connection: "asyncpg.Connection[Any]", rules: Sequence[Mapping[str, Any]], limit: int
+    connection: "asyncpg.Connection[Any]",
+    as_of: date,
+    rules: Sequence[Mapping[str, Any]],
+    limit: int,
 ) -> list[UUID]:
-    """Return cards whose net spend meets a higher level of the active policy."""
-    rows = await connection.fetch(_BELOW_WHAT_THEY_EARN, as_json(rules), limit)
+    """Return cards whose net spend meets a higher level, in their statistics and on the day."""
+    rows = await connection.fetch(_BELOW_WHAT_THEY_EARN, as_of, as_json(rules), limit)
     return [row["id"] for row in rows]
+
+
+async def figures(
+    connection: "asyncpg.Connection[Any]", as_of: date, customer_ids: Sequence[UUID]
+) -> dict[UUID, "asyncpg.Record"]:
+    """Return each card's figures of the window that ends with a day, from the receipts.
+
+    Unlike the statistics they leave out what came after the day.
+    """
+    rows = await connection.fetch(_FIGURES, as_of, list(customer_ids))
+    return {row["customer_id"]: row for row in rows}
 
 
 async def distribution(

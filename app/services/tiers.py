@@ -187,6 +187,9 @@ async def reconcile(session: AsyncSession, settings: Settings, as_of: date) -> M
     Receipts lift their card themselves; what is found here came by another way, such as a new
     policy. Call it, each time in a transaction of its own, until ``remaining`` is 0. Nobody falls
     here: that takes an evaluation with its notice.
+
+    For a day in the past what came later is left out, and the statistics stay as they are: they
+    are today's. A card is lifted when both today's figures and those of the day say so.
     """
     connection = await raw_connection(session)
     policies = await active_policies(session)
@@ -200,23 +203,22 @@ async def reconcile(session: AsyncSession, settings: Settings, as_of: date) -> M
         for scope, policy in policies.items()
         for rule in policy.levels
     ]
-    found = await tiers.below_what_they_earn(connection, rules, CHUNK + 1)
+    found = await tiers.below_what_they_earn(connection, as_of, rules, CHUNK + 1)
     portion = found[:CHUNK]
     await customer_stats.lock_cards(connection, portion)
-    fresh = await customer_stats.refresh(connection, as_of, portion)
+    of_the_day = await tiers.figures(connection, as_of, portion)
     held = await tiers.held(connection, portion)
     now = clock.now()
+    today = clock.business_day(now, settings.zone)
     moves: list[dict[str, Any]] = []
     for customer_id in portion:
-        row, figures = held[customer_id], fresh[customer_id]
+        row, figures = held[customer_id], of_the_day[customer_id]
         policy = policies[CustomerKind(row["kind"])]
-        standing = Standing(
-            as_of, figures["net_365"], figures["purchases_365"], figures["refunded_365"]
-        )
+        standing = Standing(as_of, figures["net"], figures["purchases"], figures["refunded"])
         before = _held(row, settings.zone, policy)
         earned = policy.earned(standing.net_spend).level
         if policy.rank(earned) > policy.rank(before.level):
-            move = _row(policy, standing, customer_id, earned, TierCause.RECONCILED, None, as_of)
+            move = _row(policy, standing, customer_id, earned, TierCause.RECONCILED, None, today)
             moves.append({**move, "before": before.level})
     await _write(session, now, moves)
     return {"moved": len(moves), "remaining": len(found) - len(portion)}

@@ -73,6 +73,17 @@ async def set_threshold(shop: Shop, index: int, amount: str) -> None:
         )
 
 
+async def keep_signed_in(shop: Shop) -> None:
+    """Let tokens last although the clock was moved."""
+    async with shop.database.transaction() as session:
+        connection = await raw_connection(session)
+        await connection.execute(
+            "UPDATE access_token SET last_used_at = $1, expires_at = $2",
+            clock.now(),
+            clock.now() + timedelta(days=1),
+        )
+
+
 async def test_returns_one_after_the_other_lead_back_to_where_the_card_began(shop: Shop) -> None:
     await shop.card()
     first, second = sale("400.00"), sale("700.00")
@@ -160,3 +171,48 @@ async def test_a_large_portion_is_done_in_several(
         {"moved": 2, "remaining": 1},
         {"moved": 1, "remaining": 0},
     ]
+
+
+async def test_a_night_for_a_past_day_counts_nothing_that_came_later(
+    shop: Shop, now: clock.FixedClock
+) -> None:
+    now.move_to(datetime(2025, 11, 12, 6, tzinfo=UTC))
+    customer_id = await shop.card()
+    await shop.send(sale("800.00"))
+    now.move_to(NOW)
+    await keep_signed_in(shop)
+    # 374 days later: the first purchase has left the window by now.
+    await shop.send(sale("600.00"))
+    before = await shop.stats(customer_id)
+    assert str(before.net_365) == "600.00"
+    assert await reconcile(shop, date(2025, 11, 20)) == {"moved": 0, "remaining": 0}
+
+    await set_threshold(shop, 0, "900.00")
+    # Together they would be 1,400, which was never true on any day.
+    assert await reconcile(shop, date(2025, 11, 20)) == {"moved": 0, "remaining": 0}
+    await set_threshold(shop, 0, "600.00")
+    assert await reconcile(shop, date(2025, 11, 11)) == {"moved": 0, "remaining": 0}
+    assert await reconcile(shop, date(2025, 11, 20)) == {"moved": 1, "remaining": 0}
+
+    tier = await shop.tier(customer_id)
+    assert (tier.level, tier.cause) == ("main", "reconciled")
+    assert tier.explanation["inputs"]["net_spend"] == "800.00"
+    assert (
+        "net spend from 2024-11-21 to 2025-11-20 is 800.00" in tier.explanation["sentences"]["en"]
+    )
+    # The hold begins when the tier does.
+    assert tier.explanation["keep"]["not_before"] == "2027-06-01"
+    assert (await shop.stats(customer_id)).model_dump() == before.model_dump()
+    assert await shop.wrong_statistics() == 0
+
+
+async def test_a_night_for_a_past_day_looks_at_cards_whose_figures_are_enough_today(
+    shop: Shop,
+) -> None:
+    await shop.card()
+    await shop.send(sale("500.00"))
+    await shop.send(sale("400.00", at="2026-11-19T10:00:00+08:00"))
+    await set_threshold(shop, 0, "900.00")
+    # 400 by then; the card is not found again and again.
+    assert await reconcile(shop, date(2026, 11, 20)) == {"moved": 0, "remaining": 0}
+    assert await reconcile(shop, TODAY) == {"moved": 1, "remaining": 0}
