@@ -59,12 +59,22 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_entry")),
     )
     op.create_index(
-        op.f("ix_audit_entry_actor_id_id"), "audit_entry", ["actor_id", "id"], unique=False
+        op.f("ix_audit_entry_action_at_id"), "audit_entry", ["action", "at", "id"], unique=False
     )
     op.create_index(
-        op.f("ix_audit_entry_object_type_object_id_id"),
+        op.f("ix_audit_entry_actor_id_at_id"), "audit_entry", ["actor_id", "at", "id"], unique=False
+    )
+    op.create_index(op.f("ix_audit_entry_at_id"), "audit_entry", ["at", "id"], unique=False)
+    op.create_index(
+        op.f("ix_audit_entry_object_type_at_id"),
         "audit_entry",
-        ["object_type", "object_id", "id"],
+        ["object_type", "at", "id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_audit_entry_object_type_object_id_at_id"),
+        "audit_entry",
+        ["object_type", "object_id", "at", "id"],
         unique=False,
     )
     op.create_table(
@@ -172,6 +182,12 @@ def upgrade() -> None:
         op.f("ix_pos_event_received_at_source_id_event_id"),
         "pos_event",
         ["received_at", "source_id", "event_id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_pos_event_source_id_received_at_event_id"),
+        "pos_event",
+        ["source_id", "received_at", "event_id"],
         unique=False,
     )
     op.create_index(
@@ -937,6 +953,7 @@ def downgrade() -> None:
         table_name="pos_event",
         postgresql_where=sa.text("status IN ('held', 'parked', 'awaiting_customer')"),
     )
+    op.drop_index(op.f("ix_pos_event_source_id_received_at_event_id"), table_name="pos_event")
     op.drop_index(op.f("ix_pos_event_received_at_source_id_event_id"), table_name="pos_event")
     op.drop_index(
         "ix_pos_event_awaits_receipt",
@@ -959,7 +976,10 @@ def downgrade() -> None:
     op.drop_table("identity")
     op.drop_index(op.f("ix_idempotency_key_expires_at"), table_name="idempotency_key")
     op.drop_table("idempotency_key")
-    op.drop_index(op.f("ix_audit_entry_object_type_object_id_id"), table_name="audit_entry")
-    op.drop_index(op.f("ix_audit_entry_actor_id_id"), table_name="audit_entry")
+    op.drop_index(op.f("ix_audit_entry_object_type_object_id_at_id"), table_name="audit_entry")
+    op.drop_index(op.f("ix_audit_entry_object_type_at_id"), table_name="audit_entry")
+    op.drop_index(op.f("ix_audit_entry_at_id"), table_name="audit_entry")
+    op.drop_index(op.f("ix_audit_entry_actor_id_at_id"), table_name="audit_entry")
+    op.drop_index(op.f("ix_audit_entry_action_at_id"), table_name="audit_entry")
     op.drop_table("audit_entry")
     op.drop_table("api_client")

@@ -30,6 +30,7 @@ class PosEvent(SQLModel, table=True):
         code_check("kind", EventKind),
         code_check("status", EventStatus),
         sa.Index(None, "received_at", "source_id", "event_id"),
+        sa.Index(None, "source_id", "received_at", "event_id"),
         sa.Index(None, "status", "received_at", "source_id", "event_id", postgresql_where=sa.text(
             "status IN ('held', 'parked', 'awaiting_customer')")),
         sa.Index(

@@ -27,8 +27,12 @@ class AuditEntry(SQLModel, table=True):
     __table_args__ = (
         code_check("actor_kind", ActorKind),
         code_check("action", Action),
-        sa.Index(None, "object_type", "object_id", "id"),
-        sa.Index(None, "actor_id", "id"),
+        # Each filter is read in the order of the list, newest first, with or without bounds in time.
+        sa.Index(None, "at", "id"),
+        sa.Index(None, "object_type", "object_id", "at", "id"),
+        sa.Index(None, "object_type", "at", "id"),
+        sa.Index(None, "actor_id", "at", "id"),
+        sa.Index(None, "action", "at", "id"),
     )
 
     id: UUID = Field(primary_key=True)

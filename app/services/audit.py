@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -45,9 +45,13 @@ async def list_audit_entries(
         conditions.append(col(AuditEntry.at) >= wanted.since)
     if wanted.until is not None:
         conditions.append(col(AuditEntry.at) < wanted.until)
+    position = (col(AuditEntry.at), col(AuditEntry.id))
+    query = select(AuditEntry).where(*conditions)
     if after is not None:
-        conditions.append(col(AuditEntry.id) < UUID(after[0]))
+        query = query.where(
+            tuple_(*position) < tuple_(datetime.fromisoformat(after[0]), UUID(after[1]))
+        )
     found = await session.scalars(
-        select(AuditEntry).where(*conditions).order_by(col(AuditEntry.id).desc()).limit(limit + 1)
+        query.order_by(*(part.desc() for part in position)).limit(limit + 1)
     )
-    return page_of(found.all(), limit, lambda entry: [entry.id])
+    return page_of(found.all(), limit, lambda entry: [entry.at, entry.id])

@@ -294,7 +294,9 @@ async def list_events(
     if status is not None:
         query = query.where(col(PosEvent.status) == status)
     if source is not None:
-        query = query.where(col(Source.code) == source)
+        # One source, known before the events are read, so that its index gives them in order.
+        its_id = select(col(Source.id)).where(col(Source.code) == source).scalar_subquery()
+        query = query.where(col(PosEvent.source_id) == its_id)
     if actor.store_ids is not None:
         query = query.where(col(Source.store_id).in_(actor.store_ids))
     position = (col(PosEvent.received_at), col(PosEvent.source_id), col(PosEvent.event_id))

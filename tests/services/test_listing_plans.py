@@ -1,0 +1,100 @@
+"""Lists that grow for ever are read in the order of an index, whichever filter is used."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core import clock
+from app.core.database import Database, raw_connection
+from app.core.ids import new_id
+from app.rules.access import Actor
+from app.services.audit import AuditFilter, list_audit_entries
+from app.services.pos_intake import list_events
+from app.vocabulary import Action, ActorKind, EventStatus
+
+Listing = Callable[[AsyncSession], Awaitable[Any]]
+NOW = clock.now()
+MANAGER = Actor(kind=ActorKind.STAFF, id=new_id(), name="Manager", permissions=frozenset())
+
+
+async def plan_of(database: Database, listing: Listing) -> str:
+    """Return the plan of a listing's statement, where sorting and reading all is the last resort.
+
+    What an index cannot give in order is then still sorted, and the plan says so.
+    """
+    sent: list[tuple[str, Any]] = []
+
+    def note(_c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        sent.append((statement, parameters))
+
+    engine = database.engine.sync_engine
+    async with database.transaction() as session:
+        connection = await raw_connection(session)
+        event.listen(engine, "before_cursor_execute", note)
+        try:
+            await listing(session)
+        finally:
+            event.remove(engine, "before_cursor_execute", note)
+        await connection.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off")
+        ((statement, parameters),) = sent
+        rows = await connection.fetch(f"EXPLAIN {statement}", *parameters)
+    return "\n".join(row[0] for row in rows)
+
+
+def audit(*, after: bool = False, **wanted: Any) -> Listing:
+    """Return a listing of the trail."""
+    place = [NOW.isoformat(), str(new_id())] if after else None
+    return lambda session: list_audit_entries(session, AuditFilter(**wanted), limit=50, after=place)
+
+
+def events(*, after: bool = False, **wanted: Any) -> Listing:
+    """Return a listing of what tills sent."""
+    place = (NOW, new_id(), "e-1") if after else None
+    filters = {"status": None, "source": None, **wanted}
+    return lambda session: list_events(session, MANAGER, **filters, after=place, limit=50)
+
+
+@pytest.mark.parametrize(
+    ("listing", "index"),
+    [
+        pytest.param(audit(), "ix_audit_entry_at_id", id="trail"),
+        pytest.param(audit(after=True), "ix_audit_entry_at_id", id="trail, next page"),
+        pytest.param(
+            audit(since=NOW - timedelta(days=1), until=NOW), "ix_audit_entry_at_id",
+            id="trail of a day",
+        ),
+        pytest.param(audit(action=Action.DISABLED), "ix_audit_entry_action_at_id", id="action"),
+        pytest.param(
+            audit(action=Action.DISABLED, until=NOW, after=True), "ix_audit_entry_action_at_id",
+            id="action, bounded, next page",
+        ),
+        pytest.param(audit(object_type="store"), "ix_audit_entry_object_type_at_id", id="type"),
+        pytest.param(
+            audit(object_type="store", object_id=new_id()),
+            "ix_audit_entry_object_type_object_id_at_id", id="object",
+        ),
+        pytest.param(audit(actor_id=new_id()), "ix_audit_entry_actor_id_at_id", id="actor"),
+        pytest.param(events(), "ix_pos_event_received_at_source_id_event_id", id="events"),
+        pytest.param(
+            events(source="till-1"), "ix_pos_event_source_id_received_at_event_id", id="source"
+        ),
+        pytest.param(
+            events(source="till-1", after=True), "ix_pos_event_source_id_received_at_event_id",
+            id="source, next page",
+        ),
+        pytest.param(
+            events(status=EventStatus.HELD),
+            "ix_pos_event_status_received_at_source_id_event_id", id="status",
+        ),
+    ],
+)  # fmt: skip
+async def test_a_list_is_read_in_the_order_of_an_index(
+    database: Database, listing: Listing, index: str
+) -> None:
+    plan = await plan_of(database, listing)
+    assert f"using {index}" in plan
+    assert "Sort" not in plan
