@@ -6,14 +6,14 @@ from typing import Any
 from app.demo.values import DemoRefund, DemoSale
 
 
-def event_of(receipt: DemoSale | DemoRefund) -> dict[str, Any]:
-    """Return the event of a receipt, in the service's own format."""
+def event_of(receipt: DemoSale | DemoRefund, currency: str) -> dict[str, Any]:
+    """Return the event of a receipt, in the service's own format and the chain's currency."""
     body: dict[str, Any] = {
         "event_id": receipt.event_id,
         "occurred_at": receipt.occurred_at.astimezone(UTC).isoformat(),
         "store": receipt.store_code,
         "receipt_number": receipt.receipt_number,
-        "currency": "CNY",
+        "currency": currency,
         "total": str(receipt.total),
     }
     if isinstance(receipt, DemoSale):

@@ -7,7 +7,6 @@ from pydantic import ConfigDict, Field
 
 from app.schemas.common import Input, Output
 from app.schemas.patch import Patch, omittable
-from app.schemas.pos_events import CurrencyCode
 from app.vocabulary import CodeText, ReceiptRule, ShortText, SourceKind, SourceMode
 
 _STORE = "0193a1c2-d3e4-7f00-8000-000000000001"
@@ -37,9 +36,6 @@ class SourceCreate(Input):
     store_id: UUID = Field(description="The shop its sales belong to.", examples=[_STORE])
     mode: SourceMode = Field(description="In test mode events are checked and have no effect.")
     receipt_rule: ReceiptRule = Field(description="When its receipt numbers start over.")
-    currency: CurrencyCode | None = Field(
-        default=None, description="Of its receipts (ISO 4217); left out: the chain's."
-    )
 
 
 class SourceChange(Patch):
@@ -51,7 +47,6 @@ class SourceChange(Patch):
     store_id: UUID = omittable(
         description="Only while no receipt of it was applied.", examples=[_STORE]
     )
-    currency: CurrencyCode = omittable(description="Only while no receipt of it was applied.")
     mode: SourceMode = omittable(description="Going live deletes what was sent as a test.")
     receipt_rule: ReceiptRule = omittable(description="Only while no receipt of it was applied.")
     is_active: bool = omittable(description="An inactive source's events are refused.")
@@ -82,7 +77,7 @@ class SourceRead(Output):
     store_id: UUID
     mode: SourceMode
     receipt_rule: ReceiptRule
-    currency: str = Field(examples=["CNY"])
+    currency: str = Field(description="Of its receipts: the chain's.", examples=["CNY"])
     is_active: bool
     secrets: list[SecretRead] = Field(description="The live ones, at most two.")
     version: int = Field(examples=[1])

@@ -43,7 +43,8 @@ async def create_source(
     """
     await _check_store(session, body.store_id)
     now = clock.now()
-    fields = {**body.model_dump(), "currency": body.currency or settings.currency}
+    # One chain, one currency: amounts of all its sources are added.
+    fields = {**body.model_dump(), "currency": settings.currency}
     source: Source | None = await session.scalar(
         insert(Source)
         .values(
@@ -111,14 +112,14 @@ async def change_source(
 ) -> SourceRead:
     """Change the fields of a till or web shop that the body names.
 
-    Shop, currency and receipt rule stand once a receipt was applied. Until then they can be
-    mended, and events that are held because of them replayed.
+    Shop and receipt rule stand once a receipt was applied. Until then they can be mended, and
+    events that are held because of them replayed.
     Going live deletes what was sent as a test.
 
     Raises:
         NotFoundError: there is none, or of a shop that is not the actor's.
         PreconditionFailedError: somebody changed it since version ``seen``.
-        ConflictError: shop, currency or receipt rule can't be changed any more.
+        ConflictError: shop or receipt rule can't be changed any more.
         InvalidInputError: there is no such shop.
     """
     # Receipts refer to their source, so this waits for sales under way, and sales for this.
@@ -131,12 +132,12 @@ async def change_source(
     different = changes.write_changes(source, wanted)
     if "store_id" in different:
         await _check_store(session, source.store_id)
-    fixed = sorted({"store_id", "receipt_rule", "currency"}.intersection(different))
+    fixed = sorted({"store_id", "receipt_rule"}.intersection(different))
     if fixed and await _has_receipts(session, source_id):
         raise ConflictError(
-            "Its shop, currency and receipt rule stand: receipts of it were applied already.",
+            "Its shop and receipt rule stand: receipts of it were applied already.",
             code="invalid-transition",
-            detail_zh="该来源已有入账小票，所属门店、币种与小票规则不可再改。",
+            detail_zh="该来源已有入账小票，所属门店与小票规则不可再改。",
             members={"fields": fixed},
         )
     if was_test and source.mode == SourceMode.LIVE:
@@ -245,11 +246,7 @@ async def _check_store(session: AsyncSession, store_id: UUID) -> None:
 
 async def _has_receipts(session: AsyncSession, source_id: UUID) -> bool:
     """Tell whether a receipt number is taken, or awaited by a refund that came before its sale."""
-    return bool(
-        await session.scalar(
-            select(exists().where(col(Receipt.source_id) == source_id))
-        )
-    )
+    return bool(await session.scalar(select(exists().where(col(Receipt.source_id) == source_id))))
 
 
 async def _live_secrets(

@@ -281,15 +281,16 @@ async def test_a_held_event_is_applied_when_it_is_replayed_after_mending(
     client: httpx.AsyncClient, world: World
 ) -> None:
     event = sale("58.00", customer={"id": None, "kind": "member_number", "value": "HK000001"},
-                 currency="USD")  # fmt: skip
+                 store="S02")  # fmt: skip
     customer_id = await make_card(client, world)
-    assert (await send_event(client, world, event)).json()["status"] == "held"
+    held = (await send_event(client, world, event)).json()
+    assert (held["status"], held["problem"]["type"]) == ("held", "/problems/wrong-store")
     source = world.sources["till-1"]
     seen = await client.get(f"/v1/sources/{source}", headers=world.headers("admin"))
     mended = await client.patch(
         f"/v1/sources/{source}",
         headers={**world.headers("admin"), "If-Match": seen.headers["etag"]},
-        json={"currency": "USD"},
+        json={"store_id": str(world.stores["S02"])},
     )
     assert mended.status_code == 200, mended.text
 

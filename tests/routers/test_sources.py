@@ -211,22 +211,20 @@ async def test_tills_are_paged_by_code(client: httpx.AsyncClient, world: World) 
     assert second.json()["next_cursor"] is None
 
 
-@pytest.mark.parametrize("field", ["store_id", "receipt_rule", "currency"])
-async def test_shop_currency_and_receipt_rule_stand_once_a_receipt_was_taken(
+@pytest.mark.parametrize("field", ["store_id", "receipt_rule"])
+async def test_shop_and_receipt_rule_stand_once_a_receipt_was_taken(
     client: httpx.AsyncClient, world: World, database: Database, field: str
 ) -> None:
     source_id = world.sources["till-1"]
     async with database.transaction() as session:
         session.add(Receipt(source_id=source_id, receipt_key="R1", created_at=clock.now()))
-    values = {
-        "store_id": str(world.stores["S02"]), "receipt_rule": "yearly", "currency": "HKD"
-    }  # fmt: skip
+    values = {"store_id": str(world.stores["S02"]), "receipt_rule": "yearly"}
     answer = await change(client, world, source_id, 1, name="新", **{field: values[field]})
     assert (answer.status_code, answer.json()["type"]) == (409, "/problems/invalid-transition")
     assert answer.json()["fields"] == [field]
     read = await client.get(f"/v1/sources/{source_id}", headers=world.headers())
     assert (read.json()["name"], read.json()["version"]) == ("till-1", 1)
-    same = {"store_id": str(world.stores["S01"]), "receipt_rule": "ever", "currency": "CNY"}
+    same = {"store_id": str(world.stores["S01"]), "receipt_rule": "ever"}
     answer = await change(client, world, source_id, 1, name="新", **{field: same[field]})
     assert (answer.status_code, answer.json()["name"]) == (200, "新")
 
@@ -238,13 +236,25 @@ async def test_what_is_wrong_can_be_mended_while_nothing_was_applied(
     source_id = UUID((await create(client, world)).json()["id"])
     await store_event(database, source_id, status)
     answer = await change(
-        client, world, source_id,
-        store_id=str(world.stores["S02"]), receipt_rule="yearly", currency="HKD",
-    )  # fmt: skip
+        client, world, source_id, store_id=str(world.stores["S02"]), receipt_rule="yearly"
+    )
     assert answer.status_code == 200
-    assert answer.json()["currency"] == "HKD"
     assert answer.json()["store_id"] == str(world.stores["S02"])
     assert (answer.json()["receipt_rule"], answer.headers["etag"]) == ("yearly", '"v2"')
+
+
+async def test_a_source_has_the_chains_currency_and_no_other(
+    database: Database, settings: Settings, world: World
+) -> None:
+    in_hong_kong = settings.model_copy(update={"currency": "HKD"})
+    async with client_of(database, in_hong_kong) as client:
+        refused = await create(client, world, 422, currency="USD")
+        source = (await create(client, world)).json()
+        changed = await change(client, world, source["id"], currency="USD")
+    assert source["currency"] == "HKD"
+    for answer in (refused, changed):
+        assert (answer.status_code, answer.json()["type"]) == (422, "/problems/validation")
+        assert [error["pointer"] for error in answer.json()["errors"]] == ["/currency"]
 
 
 async def test_a_till_is_not_moved_to_a_shop_that_is_not_there(
