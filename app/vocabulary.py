@@ -291,6 +291,7 @@ class DomainEvent(Code):
     PURCHASE_RECORDED = "purchase.recorded", "Purchase recorded", "购买已入账"
     PURCHASE_REFUNDED = "purchase.refunded", "Purchase refunded", "购买已退货"
     PURCHASE_VOIDED = "purchase.voided", "Receipt voided", "小票已作废"
+    PURCHASE_ATTACHED = "purchase.attached", "Receipt joined its card", "小票已归户"
     TIER_CHANGED = "tier.changed", "Tier changed", "层级已变更"
 
 
@@ -349,7 +350,16 @@ Money = Annotated[
     ),
     PlainSerializer(money_text, return_type=str, when_used="json"),
 ]
-PositiveMoney = Annotated[Money, Field(gt=0)]
+Total = Annotated[
+    Decimal,
+    Field(
+        max_digits=28,
+        decimal_places=2,
+        description="A sum in the chain's currency, as a decimal string with 2 decimals.",
+        examples=["1026.00"],
+    ),
+    PlainSerializer(money_text, return_type=str, when_used="json"),
+]
 NonNegativeMoney = Annotated[Money, Field(ge=0)]
 Quantity = Annotated[
     Decimal,

@@ -91,3 +91,9 @@ def _told(exception: BaseException) -> list[str]:
             for inner in part.exceptions:
                 lines += _told(inner)
     return lines
+
+
+def request_id() -> str | None:
+    """Return the id that the current request is logged under, None outside of requests."""
+    bound = structlog.contextvars.get_contextvars().get("request_id")
+    return bound if isinstance(bound, str) else None

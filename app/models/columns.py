@@ -37,6 +37,7 @@ def code_check(column: str, vocabulary: type[Code]) -> sa.CheckConstraint:
 
 
 MONEY = sa.Numeric(14, 2)
+TOTAL = sa.Numeric(28, 2)
 QUANTITY = sa.Numeric(10, 3)
 INSTANT = sa.DateTime(timezone=True)
 JSON_COLUMN = JSONB(none_as_null=True)
@@ -47,6 +48,7 @@ TextOrNone = Annotated[str | None, Field(sa_type=sa.Text)]
 Instant = Annotated[datetime, Field(sa_type=INSTANT)]
 InstantOrNone = Annotated[datetime | None, Field(sa_type=INSTANT)]
 Money = Annotated[Decimal, Field(sa_type=MONEY)]
+Total = Annotated[Decimal, Field(sa_type=TOTAL)]
 MoneyOrNone = Annotated[Decimal | None, Field(sa_type=MONEY)]
 Quantity = Annotated[Decimal, Field(sa_type=QUANTITY)]
 Texts = Annotated[list[str], Field(sa_type=TEXTS)]

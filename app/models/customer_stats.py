@@ -6,7 +6,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
-from app.models.columns import Money
+from app.models.columns import Total
 
 
 class CustomerStats(SQLModel, table=True):
@@ -31,16 +31,16 @@ class CustomerStats(SQLModel, table=True):
     repeat_purchase_days: int
     purchases: int
     refunds: int
-    gross: Money
-    refunded: Money
-    net: Money
-    costed: Money
-    margin: Money
+    gross: Total
+    refunded: Total
+    net: Total
+    costed: Total
+    margin: Total
     purchases_365: int
     purchase_days_365: int
-    gross_365: Money
-    refunded_365: Money
-    net_365: Money
-    costed_365: Money
-    margin_365: Money
+    gross_365: Total
+    refunded_365: Total
+    net_365: Total
+    costed_365: Total
+    margin_365: Total
     window_changes_on: date | None = None

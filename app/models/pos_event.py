@@ -15,20 +15,21 @@ from app.models.columns import (
     code_check,
     code_field,
 )
-from app.vocabulary import EventKind, EventStatus
+from app.vocabulary import EventKind, EventStatus, SourceMode
 
 
 class PosEvent(SQLModel, table=True):
     """A signed event, stored in the transaction of its effects; its answer is given again.
 
     ``body_hash`` is the SHA-256 of the canonical JSON; ``awaits_*`` name the receipt that a parked
-    event waits for.
+    event waits for. ``mode`` is its source's when it came.
     """
 
     __tablename__ = "pos_event"
     __table_args__ = (
         code_check("kind", EventKind),
         code_check("status", EventStatus),
+        code_check("mode", SourceMode),
         sa.Index(None, "received_at", "source_id", "event_id"),
         sa.Index(None, "source_id", "received_at", "event_id"),
         sa.Index(None, "status", "received_at", "source_id", "event_id", postgresql_where=sa.text(
@@ -46,6 +47,7 @@ class PosEvent(SQLModel, table=True):
     event_id: Text = Field(primary_key=True, sa_type=sa.Text)
     kind: EventKind = code_field(EventKind)
     status: EventStatus = code_field(EventStatus)
+    mode: SourceMode = code_field(SourceMode)
     body: Json
     body_hash: Text
     received_at: Instant

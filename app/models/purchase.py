@@ -15,6 +15,7 @@ from app.models.columns import (
     Quantity,
     Text,
     TextOrNone,
+    Total,
     code_check,
     code_field,
 )
@@ -68,7 +69,7 @@ class Purchase(SQLModel, table=True):
     currency: Text
     amount: Money
     costed_amount: Money
-    cost: Money
+    cost: Total
     cashier: TextOrNone = None
     voided_at: InstantOrNone = None
     recorded_at: Instant
@@ -142,7 +143,7 @@ class UnattachedPurchase(SQLModel, table=True):
     currency: Text
     amount: Money
     costed_amount: Money
-    cost: Money
+    cost: Total
     cashier: TextOrNone = None
     voided_at: InstantOrNone = None
     recorded_at: Instant

@@ -27,7 +27,7 @@ class AuditEntry(SQLModel, table=True):
     __table_args__ = (
         code_check("actor_kind", ActorKind),
         code_check("action", Action),
-        # Each filter is read in the order of the list, newest first, with or without bounds in time.
+        # Each filter is read in the order of the list, newest first, bounded in time or not.
         sa.Index(None, "at", "id"),
         sa.Index(None, "object_type", "object_id", "at", "id"),
         sa.Index(None, "object_type", "at", "id"),

@@ -9,10 +9,14 @@ import asyncpg
 
 _OWNED_ORIGINALS = """
 SELECT p.customer_id, p.id, p.kind, p.status, p.amount, p.business_day, p.refund_of_id,
-    (SELECT jsonb_agg(to_jsonb(l) ORDER BY l.line_number) FROM purchase_line AS l
+    (SELECT jsonb_agg(to_jsonb(l) || jsonb_build_object(
+        -- As text: a JSON number would come back as a float.
+        'quantity', l.quantity::text, 'unit_price', l.unit_price::text,
+        'amount', l.amount::text, 'unit_cost', l.unit_cost::text) ORDER BY l.line_number)
+     FROM purchase_line AS l
      WHERE l.customer_id = p.customer_id AND l.purchase_id = p.id) AS lines,
-    (SELECT jsonb_agg(jsonb_build_object('line', l.refunds_line_number, 'quantity', l.quantity,
-                                         'amount', l.amount))
+    (SELECT jsonb_agg(jsonb_build_object('line', l.refunds_line_number,
+                                         'quantity', l.quantity::text, 'amount', l.amount::text))
      FROM purchase AS r JOIN purchase_line AS l
         ON l.customer_id = r.customer_id AND l.purchase_id = r.id
      WHERE r.customer_id = p.customer_id AND r.refund_of_id = p.id AND r.status = 'posted')

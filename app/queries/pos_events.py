@@ -21,10 +21,10 @@ FOR KEY SHARE OF s
 """
 _SOURCES = "SELECT id, code, receipt_rule FROM source WHERE code = ANY($1::text[])"
 _STORE_EVENTS = """
-INSERT INTO pos_event (source_id, event_id, kind, status, body, body_hash, received_at)
-SELECT source_id, event_id, kind, 'held', body, body_hash, $2
+INSERT INTO pos_event (source_id, event_id, kind, status, mode, body, body_hash, received_at)
+SELECT source_id, event_id, kind, 'held', mode, body, body_hash, $2
 FROM jsonb_to_recordset($1::jsonb)
-    AS r (source_id uuid, event_id text, kind text, body jsonb, body_hash text)
+    AS r (source_id uuid, event_id text, kind text, mode text, body jsonb, body_hash text)
 ORDER BY source_id, event_id
 ON CONFLICT (source_id, event_id) DO NOTHING
 RETURNING source_id, event_id
@@ -48,7 +48,7 @@ FROM jsonb_to_recordset($1::jsonb) AS r (
 WHERE e.source_id = r.source_id AND e.event_id = r.event_id
 """
 _PARKED = """
-SELECT e.source_id, s.code, s.store_id, st.code AS store_code, s.mode, s.receipt_rule, s.currency,
+SELECT e.source_id, s.code, s.store_id, st.code AS store_code, e.mode, s.receipt_rule, s.currency,
     e.event_id, e.body, e.received_at
 FROM unnest($1::uuid[], $2::text[]) AS w (source_id, receipt_key)
 JOIN pos_event AS e ON e.awaits_source_id = w.source_id AND e.awaits_receipt_key = w.receipt_key
@@ -58,7 +58,7 @@ ORDER BY e.received_at, e.source_id, e.event_id
 FOR UPDATE OF e
 """
 _STORED = """
-SELECT e.source_id, s.code, s.store_id, st.code AS store_code, s.mode, s.receipt_rule, s.currency,
+SELECT e.source_id, s.code, s.store_id, st.code AS store_code, e.mode, s.receipt_rule, s.currency,
     e.event_id, e.body, e.received_at, e.status
 FROM pos_event AS e JOIN source AS s ON s.id = e.source_id JOIN store AS st ON st.id = s.store_id
 WHERE s.code = $1 AND e.event_id = $2

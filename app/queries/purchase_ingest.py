@@ -42,7 +42,8 @@ SELECT id, kind, name, gender, birthday_calendar, birth_month, birth_day
 FROM customer WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE
 """
 _PRODUCTS = """
-SELECT sku, isbn, title, category, unit_cost FROM product WHERE sku = ANY($1::text[])
+SELECT sku, isbn, title, category, unit_cost FROM product
+WHERE sku = ANY($1::text[]) OR isbn = ANY($2::text[])
 """
 # A row without a purchase is a number that a refund waits for; taking it over tells that.
 _CLAIM_RECEIPTS = """
@@ -146,11 +147,15 @@ async def lock_cards(connection: Any, customer_ids: Sequence[UUID]) -> dict[UUID
     return {row["id"]: row for row in rows}
 
 
-async def products_by_sku(connection: Any, skus: Sequence[str]) -> dict[str, "asyncpg.Record"]:
-    """Return what the catalogue knows of these."""
-    if not skus:
+async def products_by_code(
+    connection: Any, skus: Sequence[str], isbns: Sequence[str]
+) -> dict[str, "asyncpg.Record"]:
+    """Return what the catalogue knows of these, by SKU and by ISBN."""
+    if not skus and not isbns:
         return {}
-    return {row["sku"]: row for row in await connection.fetch(_PRODUCTS, list(skus))}
+    rows = await connection.fetch(_PRODUCTS, list(skus), list(isbns))
+    by_isbn = {row["isbn"]: row for row in rows if row["isbn"]}
+    return by_isbn | {row["sku"]: row for row in rows}
 
 
 async def claim_receipts(

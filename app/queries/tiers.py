@@ -31,12 +31,13 @@ RETURNING customer_id, valid_to
 """
 _INSERT = """
 INSERT INTO tier_assignment
-    (customer_id, id, level, cause, policy_id, policy_version, valid_from, purchase_id, explanation)
-SELECT customer_id, id, level, cause, policy_id, policy_version, valid_from, purchase_id,
-    explanation
+    (customer_id, id, level, cause, policy_id, policy_version, valid_from, valid_to, purchase_id,
+     explanation)
+SELECT customer_id, id, level, cause, policy_id, policy_version, valid_from,
+    CASE WHEN is_passing THEN valid_from END, purchase_id, explanation
 FROM jsonb_to_recordset($1::jsonb) AS r (
     customer_id uuid, id uuid, level text, cause text, policy_id uuid, policy_version integer,
-    valid_from timestamptz, purchase_id uuid, explanation jsonb)
+    valid_from timestamptz, is_passing boolean, purchase_id uuid, explanation jsonb)
 """
 _IN_WINDOW = f"business_day > $1::date - {WINDOW_DAYS} AND business_day <= $1::date"
 _SIGNED_AMOUNT = "CASE WHEN kind = 'sale' THEN amount ELSE -amount END"
@@ -81,7 +82,7 @@ WITH window_purchases AS (
         AND p.business_day <= $2::date
     GROUP BY p.customer_id
 )
-SELECT t.level, count(*) AS customers, sum(w.net)::numeric(16,2) AS amount
+SELECT t.level, count(*) AS customers, sum(w.net)::numeric(28,2) AS amount
 FROM window_purchases AS w
 JOIN customer AS c ON c.id = w.customer_id AND c.kind = $1
 JOIN tier_assignment AS t ON t.customer_id = w.customer_id
@@ -90,7 +91,7 @@ WHERE w.bought AND ($5::uuid[] IS NULL OR c.home_store_id = ANY($5::uuid[]))
 GROUP BY t.level
 """
 _NET_SPEND = """
-SELECT coalesce(sum(CASE WHEN kind = 'sale' THEN amount ELSE -amount END), 0)::numeric(14,2)
+SELECT coalesce(sum(CASE WHEN kind = 'sale' THEN amount ELSE -amount END), 0)::numeric(28,2)
 FROM purchase WHERE customer_id = $1 AND status = 'posted' AND business_day >= $2
 """
 

@@ -1,6 +1,8 @@
 """Signed events of tills and web shops, and what became of them."""
 
+import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -29,7 +31,7 @@ from app.services import pos_intake, till_answers
 from app.services.pos_intake import ReceivedEvent
 from app.services.posting_run import SourceFacts
 from app.vocabulary import EventStatus, Permission
-from app.web.dependencies import Allow, Public, SessionDep, SettingsDep
+from app.web.dependencies import Allow, DatabaseDep, Public, SessionDep, SettingsDep
 from app.web.documentation import SIGNED_IN, problems
 from app.web.pagination import Cursor, Limit, Page, decode_cursor, encode_cursor
 from app.web.problems import field_errors
@@ -54,6 +56,7 @@ StoredEventId = Annotated[
         examples=["till-s01-1-20261121-0040"],
     ),
 ]
+READ_AT_ONCE = 100
 SIGNED = [Depends(Public("the source's signature over the raw bytes is checked instead"))]
 _SIGNATURE_HEADERS = [
     {
@@ -193,7 +196,7 @@ async def receive_event(
     openapi_extra=_documented((EventBatch,)),
 )
 async def receive_event_batch(
-    source: SourceCode, request: Request, session: SessionDep, settings: SettingsDep
+    source: SourceCode, request: Request, database: DatabaseDep, settings: SettingsDep
 ) -> BatchResult:
     """Take up to 5,000 signed events in one request; each gets its own result, in order.
 
@@ -201,20 +204,26 @@ async def receive_event_batch(
     stored), `conflict` (its id was used for another body) or kept as a single one would be.
     """
     body = await _signed_json(request)
-    facts, _ = await pos_intake.authenticate_source(
-        session, settings, source, request.headers, body
-    )
-    values = _batch_of(parse_json(body), settings.batch_limit_events)
-    readable: list[ReceivedEvent] = []
-    results: list[EventResult | None] = []
-    for value in values:
+    async with database.transaction() as session:
+        facts, _ = await pos_intake.authenticate_source(
+            session, settings, source, request.headers, body
+        )
+    # Thousands of events are read outside of transactions, and others get their turn in between.
+    results: list[EventResult | ReceivedEvent] = []
+    for value in _batch_of(parse_json(body), settings.batch_limit_events):
         try:
-            readable.append(_read(facts, value))
-            results.append(None)
+            results.append(_read(facts, value))
         except InvalidInputError as error:
             results.append(_rejected(value, error))
-    taken = iter(await pos_intake.take_events(session, settings, readable))
-    return BatchResult(results=[result or next(taken).result for result in results])
+        if len(results) % READ_AT_ONCE == 0:
+            await asyncio.sleep(0)
+    async with database.transaction() as session:
+        facts = await pos_intake.refresh_source(session, facts)
+        readable = [replace(one, source=facts) for one in results if isinstance(one, ReceivedEvent)]
+        taken = iter(await pos_intake.take_events(session, settings, readable))
+    return BatchResult(
+        results=[next(taken).result if isinstance(one, ReceivedEvent) else one for one in results]
+    )
 
 
 def _batch_of(value: Any, limit: int) -> list[Any]:

@@ -13,12 +13,12 @@ from app.vocabulary import (
     EventStatus,
     IdentityKind,
     Instant,
-    Money,
     NonNegativeMoney,
     Quantity,
     ReceiptNumber,
     ShortText,
     TierLevel,
+    Total,
 )
 
 MAXIMUM_LINES = 500
@@ -257,7 +257,7 @@ class TillNext(Output):
     """What is missing to the next tier."""
 
     level: TierLevel
-    missing: Money
+    missing: Total
 
 
 class TillTier(Output):
@@ -266,7 +266,7 @@ class TillTier(Output):
     before: TierLevel = Field(examples=["ordinary"])
     after: TierLevel = Field(examples=["main"])
     changed: bool = Field(examples=[True])
-    net_spend: Money = Field(
+    net_spend: Total = Field(
         description="Net spend of the window, this receipt included.", examples=["1040.00"]
     )
     next: TillNext | None = Field(description="Null at the top.")

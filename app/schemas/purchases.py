@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import Field
 
 from app.schemas.common import Output
-from app.vocabulary import Instant, Money, PurchaseKind, PurchaseStatus, Quantity
+from app.vocabulary import Instant, Money, PurchaseKind, PurchaseStatus, Quantity, Total
 
 
 class PurchaseLineRead(Output):
@@ -59,15 +59,15 @@ class CustomerStatistics(Output):
     )
     purchases: int
     refunds: int
-    gross: Money
-    refunded: Money
-    net: Money
-    costed: Money = Field(description="The part of net whose cost is known.")
-    margin: Money = Field(description="Of the costed part.")
+    gross: Total
+    refunded: Total
+    net: Total
+    costed: Total = Field(description="The part of net whose cost is known.")
+    margin: Total = Field(description="Of the costed part.")
     purchases_365: int
     purchase_days_365: int
-    gross_365: Money
-    refunded_365: Money
-    net_365: Money
-    costed_365: Money
-    margin_365: Money
+    gross_365: Total
+    refunded_365: Total
+    net_365: Total
+    costed_365: Total
+    margin_365: Total

@@ -16,6 +16,7 @@ from app.vocabulary import (
     PolicyStatus,
     TierCause,
     TierLevel,
+    Total,
 )
 
 Percent = Annotated[
@@ -40,8 +41,8 @@ class TierFigures(Output):
     window_from: date = Field(examples=["2025-11-22"])
     window_to: date
     window_days: int = Field(examples=[365])
-    net_spend: Money = Field(examples=["1040.00"])
-    refunded: Money = Field(examples=["0.00"])
+    net_spend: Total = Field(examples=["1040.00"])
+    refunded: Total = Field(examples=["0.00"])
     purchases: int = Field(examples=[9])
 
 
@@ -59,7 +60,7 @@ class TierNext(Output):
 
     level: TierLevel
     at_least: Money
-    missing: Money
+    missing: Total
 
 
 class TierKeepRule(Output):
@@ -88,7 +89,7 @@ class TierToday(Output):
 
     as_of: date
     window_from: date = Field(examples=["2025-11-22"])
-    net_spend: Money = Field(examples=["1040.00"])
+    net_spend: Total = Field(examples=["1040.00"])
     next: TierNext | None = Field(description="Null at the top.")
 
 
@@ -98,8 +99,8 @@ class TierKeep(Output):
     at_least: Money = Field(description="Net spend that the evaluation will ask for.")
     evaluated_on: date = Field(description="The first evaluation that may take the level away.")
     window_from: date = Field(description="The first day that will count then.")
-    still_counting: Money = Field(description="Of today's spend, what will count then.")
-    missing: Money = Field(description="To be spent until then.")
+    still_counting: Total = Field(description="Of today's spend, what will count then.")
+    missing: Total = Field(description="To be spent until then.")
     notice_days: int = Field(description="How long the customer is told before a fall.")
     sentences: BilingualText
 
@@ -129,12 +130,6 @@ class TierPeriod(Output):
     policy_id: UUID
     policy_version: int
     explanation: TierExplanation
-
-
-class TierHistory(Output):
-    """A card's tiers, newest first."""
-
-    items: list[TierPeriod]
 
 
 class TierLevelRead(Output):
@@ -188,7 +183,7 @@ class DistributionLevel(Output):
     level: LabelledCode
     customers: int = Field(examples=[93])
     customers_share: Percent
-    amount: Money = Field(examples=["232730.00"])
+    amount: Total = Field(examples=["232730.00"])
     amount_share: Percent = Field(examples=["40.0"])
 
 
@@ -199,5 +194,5 @@ class TierDistribution(Output):
     window_from: date = Field(examples=["2025-11-22"])
     kind: CustomerKind
     customers: int = Field(examples=[2166])
-    amount: Money = Field(examples=["581780.00"])
+    amount: Total = Field(examples=["581780.00"])
     levels: list[DistributionLevel] = Field(description="From the highest to the lowest.")

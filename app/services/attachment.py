@@ -9,13 +9,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core import clock
 from app.core.config import Settings
 from app.core.database import raw_connection
-from app.queries import customer_stats, waiting_purchases
+from app.core.ids import new_id
+from app.queries import customer_stats, outbox, waiting_purchases
+from app.rules import tiering
 from app.rules.access import Actor
 from app.rules.tiering import Step
 from app.services import tiers
 from app.services.identities import IdentityKey
 from app.services.trail import record_action
-from app.vocabulary import Action, PurchaseKind, PurchaseStatus
+from app.vocabulary import Action, DomainEvent, PurchaseKind, PurchaseStatus
 
 
 async def attach_purchases(
@@ -42,7 +44,7 @@ async def attach_purchases(
     await customer_stats.lock_cards(connection, [customer_id])
     now = clock.now()
     await waiting_purchases.move_to_card(connection, now, customer_id, rows)
-    first_day = clock.business_day(now, settings.zone).toordinal() - customer_stats.WINDOW_DAYS + 1
+    first_day = clock.business_day(now, settings.zone).toordinal() - tiering.WINDOW_DAYS + 1
     steps = [
         Step(
             row["id"],
@@ -55,6 +57,20 @@ async def attach_purchases(
         if row["status"] == PurchaseStatus.POSTED
     ]
     await tiers.settle(session, settings, {customer_id: steps})
+    await outbox.write(
+        connection,
+        now,
+        [
+            {
+                "id": new_id(),
+                "type": DomainEvent.PURCHASE_ATTACHED,
+                "customer_id": customer_id,
+                "subject_id": row["id"],
+                "payload": {},
+            }
+            for row in rows
+        ],
+    )
     await record_action(
         session, actor, Action.ATTACHED, "customer", customer_id, fields=["purchases"]
     )

@@ -83,6 +83,18 @@ async def authenticate_source(
     return source_facts(row), message_id
 
 
+async def refresh_source(session: AsyncSession, source: SourceFacts) -> SourceFacts:
+    """Return a source that was authenticated in an earlier transaction, as it is by now.
+
+    Raises:
+        ForbiddenError: it was switched off meanwhile.
+    """
+    row = await pos_events.find_source(await raw_connection(session), source.code)
+    if row is None or not row["is_active"]:
+        raise ForbiddenError("This source is switched off.", detail_zh="该来源已停用。")
+    return source_facts(row)
+
+
 async def take_events(
     session: AsyncSession, settings: Settings, received: Sequence[ReceivedEvent]
 ) -> list[Taken]:
@@ -105,6 +117,7 @@ async def take_events(
             "source_id": one.source.id,
             "event_id": one.event.event_id,
             "kind": one.event.type,
+            "mode": one.source.mode,
             "body": dict(one.body),
             "body_hash": body_hash(one.body),
         }
@@ -170,7 +183,7 @@ async def _post_and_save(
         for posted in results[: len(tested)]:
             # The problem it would have is told; the event itself is a test and goes with them.
             answer = answer_for(run, posted).model_copy(update={"status": EventStatus.TEST})
-            posted.status = EventStatus.TEST
+            posted.decided = EventStatus.TEST
             answers[posted.pending] = answer
             outcomes.append(_outcome(run, posted, answer))
     await pos_events.save_outcomes(await raw_connection(session), outcomes)

@@ -16,7 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core import clock
 from app.core.config import Settings
 from app.core.database import raw_connection
-from app.queries import outbox, pos_events
+from app.core.logging import request_id
+from app.queries import outbox, pos_events, trail
 from app.rules import purchases
 from app.rules.purchases import Fault
 from app.schemas.pos_events import RefundEvent, SaleEvent, VoidEvent
@@ -51,12 +52,17 @@ async def post_events(
     await write_sales(run, claimed)
     results += await _released(run, awaited)
     refunds = [one for one in fine(results) if isinstance(one.pending.event, RefundEvent)]
-    results += await _released(run, await post_refunds(run, refunds))
+    while refunds:
+        # A refund's own receipt may be what another one waited for, if only to be told so.
+        released = await _released(run, await post_refunds(run, refunds))
+        results += released
+        refunds = [one for one in released if isinstance(one.pending.event, RefundEvent)]
     await post_voids(
         run, [one for one in fine(results) if isinstance(one.pending.event, VoidEvent)]
     )
     await _settle(session, run)
     await outbox.write(run.connection, run.now, run.announcements)
+    await trail.write(run.connection, run.now, request_id(), run.actions)
     return run, results
 
 

@@ -213,9 +213,9 @@ def _write_refund(
             }
         )
     posted.awaits = None
-    posted.status = EventStatus.APPLIED
+    posted.decided = EventStatus.APPLIED
     if original.customer_id is None and original.awaits is not None:
-        posted.status = EventStatus.AWAITING_CUSTOMER
+        posted.decided = EventStatus.AWAITING_CUSTOMER
     write_receipt(run, posted, receipt, event.total, lines, original.awaits, original.id)
     if original.customer_id is not None:
         day = run.day_of(event.occurred_at)
@@ -251,7 +251,7 @@ async def post_voids(run: Run, voids: Sequence[Posted]) -> None:
         original.is_voided = True
         if original.refund_of_id in loaded:
             loaded[original.refund_of_id].give_back(original)
-        posted.awaits, posted.status = None, EventStatus.APPLIED
+        posted.awaits, posted.decided = None, EventStatus.APPLIED
         posted.purchase_id, posted.customer_id = original.id, original.customer_id
         if original.customer_id is None:
             unattached.append(original.id)
@@ -283,7 +283,7 @@ async def _load_originals(run: Run, wanted: Sequence[Posted]) -> dict[Posted, Or
         assert posted.awaits is not None
         purchase_id, customer_id = receipts[posted.awaits]
         if purchase_id is None:
-            posted.status = EventStatus.PARKED
+            posted.decided = EventStatus.PARKED
         else:
             places[posted] = (purchase_id, customer_id)
     owned = sorted({(owner, key) for key, owner in places.values() if owner is not None})

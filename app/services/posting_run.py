@@ -13,14 +13,22 @@ from pydantic import TypeAdapter
 from app.core import clock
 from app.core.config import Settings
 from app.core.ids import new_id
-from app.queries import customer_stats, purchase_ingest
-from app.rules import purchases
+from app.queries import purchase_ingest
+from app.rules import purchases, tiering
 from app.rules.purchases import Fault
 from app.rules.tiering import Step, StepOutcome
 from app.schemas.pos_events import TillEvent, VoidEvent
 from app.services.identities import IdentityKey
 from app.services.tiers import Settled
-from app.vocabulary import DomainEvent, EventStatus, PurchaseKind, ReceiptRule, SourceMode
+from app.vocabulary import (
+    Action,
+    ActorKind,
+    DomainEvent,
+    EventStatus,
+    PurchaseKind,
+    ReceiptRule,
+    SourceMode,
+)
 
 ReceiptKey = tuple[UUID, str]
 """A source and what makes a receipt unique there."""
@@ -58,7 +66,7 @@ class Posted:
     """What became of an event. Equal only to itself, so that it can be a key."""
 
     pending: PendingEvent
-    status: EventStatus = EventStatus.APPLIED
+    decided: EventStatus | None = None
     fault: Fault | None = None
     awaits: ReceiptKey | None = None
     purchase_id: UUID | None = None
@@ -66,9 +74,16 @@ class Posted:
     settled: Settled | None = None
     outcome: StepOutcome | None = None
 
+    @property
+    def status(self) -> EventStatus:
+        """What was decided; asking before that is a mistake of ours."""
+        if self.decided is None:
+            raise AssertionError(f"nothing was decided about a {self.pending.event.type}")
+        return self.decided
+
     def hold(self, fault: Fault) -> None:
         """Keep the event for inspection, without any effect."""
-        self.status, self.fault = EventStatus.HELD, fault
+        self.decided, self.fault = EventStatus.HELD, fault
         self.purchase_id = self.customer_id = self.awaits = None
 
 
@@ -87,12 +102,13 @@ class Run:
     lines: list[dict[str, Any]] = field(default_factory=list)
     unattached: list[dict[str, Any]] = field(default_factory=list)
     announcements: list[dict[str, Any]] = field(default_factory=list)
+    actions: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def window_from(self) -> date:
         """The first day that counts for statistics of the rolling window."""
         return clock.business_day(self.now, self.settings.zone) - timedelta(
-            days=customer_stats.WINDOW_DAYS - 1
+            days=tiering.WINDOW_DAYS - 1
         )
 
     def day_of(self, instant: datetime) -> date:
@@ -131,7 +147,20 @@ class Run:
         )
 
     def announce(self, event: DomainEvent, posted: Posted, amount: Decimal) -> None:
-        """Tell others, with ids and figures only."""
+        """Tell others, with ids and figures only, and put it into the audit trail."""
+        self.actions.append(
+            {
+                "id": new_id(),
+                "actor_kind": ActorKind.SOURCE,
+                "actor_id": posted.pending.source.id,
+                "action": Action.CHANGED
+                if event is DomainEvent.PURCHASE_VOIDED
+                else Action.CREATED,
+                "object_type": "purchase",
+                "object_id": posted.purchase_id,
+                "fields": ["status"] if event is DomainEvent.PURCHASE_VOIDED else [],
+            }
+        )
         self.announcements.append(
             {
                 "id": new_id(),
@@ -209,7 +238,7 @@ def source_facts(row: Any) -> SourceFacts:
 
 
 def pending_of(row: Any) -> PendingEvent:
-    """Return a stored event with its sender, to be posted again."""
+    """Return a stored event with its sender, to be posted again in the mode it came in."""
     return PendingEvent(source_facts(row), _stored_event.validate_python(row["body"]))
 
 

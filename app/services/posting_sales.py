@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from app.core.errors import RetryTransactionError
 from app.core.ids import new_id
 from app.queries import purchase_ingest
 from app.rules import purchases
@@ -67,14 +68,17 @@ async def claim_sales(
 
 async def write_sales(run: Run, claimed: Mapping[Posted, ClaimedSale]) -> None:
     """Write claimed sales with what the catalogue knows of their lines; their cards are locked."""
-    skus = {
-        line.sku
+    lines = [
+        line
         for posted in claimed
         if isinstance(posted.pending.event, SaleEvent)
         for line in posted.pending.event.lines
-        if line.sku
-    }
-    products = await purchase_ingest.products_by_sku(run.connection, sorted(skus))
+    ]
+    products = await purchase_ingest.products_by_code(
+        run.connection,
+        sorted({line.sku for line in lines if line.sku}),
+        sorted({line.isbn for line in lines if line.isbn}),
+    )
     for posted, claim in claimed.items():
         _write_sale(run, posted, claim.receipt, products, claim.identity)
     await run.flush()
@@ -112,20 +116,33 @@ async def _resolve_customers(
     for posted in fine(sales):
         key = identities.get(posted)
         if key is not None:
-            owner = found[(str(key.kind), key.system, key.value)]
+            place = (str(key.kind), key.system, key.value)
+            if place not in found:
+                # It was taken off its card between two of our statements.
+                raise RetryTransactionError
+            owner = found[place]
             if owner is not None:
                 owners[posted] = owner
-            else:
-                posted.status = EventStatus.AWAITING_CUSTOMER
-    if by_id:
-        cards = await purchase_ingest.lock_cards(run.connection, sorted(set(by_id.values())))
-        for posted in fine(sales):
-            wanted = by_id.get(posted)
-            if wanted is not None and wanted not in cards:
-                posted.hold(Fault.CARD_UNKNOWN)
-            elif wanted is not None:
-                owners[posted] = wanted
+    await _resolve_cards(run, sales, by_id, owners)
     return owners, identities
+
+
+async def _resolve_cards(
+    run: Run,
+    sales: Sequence[Posted],
+    by_id: Mapping[Posted, UUID],
+    owners: dict[Posted, UUID],
+) -> None:
+    """Add whose the sales are that name a card by its id; hold those whose card is not there."""
+    if not by_id:
+        return
+    await run.lock_cards(list(by_id.values()))
+    for posted in fine(sales):
+        wanted = by_id.get(posted)
+        if wanted is not None and wanted not in run.cards:
+            posted.hold(Fault.CARD_UNKNOWN)
+        elif wanted is not None:
+            owners[posted] = wanted
 
 
 def _write_sale(
@@ -139,8 +156,7 @@ def _write_sale(
     assert isinstance(event, SaleEvent)
     lines = []
     for line in event.lines:
-        product = products.get(line.sku) if line.sku else None
-        known: Mapping[str, Any] = product if product is not None else {}
+        known = products.get(line.sku or "") or products.get(line.isbn or "") or {}
         unit_cost = line.unit_cost if line.unit_cost is not None else known.get("unit_cost")
         lines.append(
             {
@@ -156,6 +172,8 @@ def _write_sale(
                 "refunds_line_number": None,
             }
         )
+    is_awaiting = posted.customer_id is None and identity is not None
+    posted.decided = EventStatus.AWAITING_CUSTOMER if is_awaiting else EventStatus.APPLIED
     write_receipt(run, posted, receipt, event.total, lines, identity, None)
     if posted.customer_id is not None:
         day = run.day_of(event.occurred_at)

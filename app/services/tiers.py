@@ -1,14 +1,14 @@
 """Move cards between tiers, and tell which tier a card is in and why."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -17,12 +17,22 @@ from app.core.config import Settings
 from app.core.database import raw_connection
 from app.core.errors import FieldError, InvalidInputError, NotFoundError
 from app.core.ids import new_id
+from app.core.logging import request_id
 from app.models import Customer, CustomerStats, TierAssignment, TierPolicy
-from app.queries import customer_stats, outbox, tiers
+from app.queries import customer_stats, outbox, tiers, trail
 from app.rules import tiering
 from app.rules.access import Actor
 from app.rules.tiering import Assigned, Held, Standing, Step, StepOutcome, ThresholdPolicy
-from app.vocabulary import CustomerKind, DomainEvent, PolicyStatus, TierCause, TierLevel
+from app.services.changes import page_of
+from app.vocabulary import (
+    Action,
+    ActorKind,
+    CustomerKind,
+    DomainEvent,
+    PolicyStatus,
+    TierCause,
+    TierLevel,
+)
 
 CHUNK = 2_000
 
@@ -89,7 +99,6 @@ class Settled:
     policy: ThresholdPolicy
     standing: Standing
     outcomes: tuple[StepOutcome, ...]
-    explanation: Mapping[str, Any]
 
 
 async def settle(
@@ -122,20 +131,35 @@ async def settle(
         before = _held(row, settings.zone, policy)
         net_before = standing.net_spend - sum((step.adds for step in added), Decimal(0))
         outcomes = tuple(tiering.follow(policy, net_before, before, added))
-        after = outcomes[-1].held if outcomes else before
-        if after.level != before.level:
-            # Together they lift the card or they don't, whatever each did on the way.
-            is_up = policy.rank(after.level) > policy.rank(before.level)
-            cause = TierCause.UPGRADE if is_up else TierCause.REVERSAL
-            earned_by = after.purchase_id if is_up else None
-            move = _row(policy, standing, customer_id, after.level, cause, earned_by, today)
-            moves.append({**move, "before": before.level})
-            explanation = move["explanation"]
-        else:
-            explanation = tiering.explain(policy, standing, before.level, _cause(row), before.since)
-        settled[customer_id] = Settled(policy, standing, outcomes, explanation)
+        moves += _moves(policy, standing, customer_id, outcomes)
+        settled[customer_id] = Settled(policy, standing, outcomes)
     await _write(session, now, moves)
     return settled
+
+
+def _moves(
+    policy: ThresholdPolicy,
+    standing: Standing,
+    customer_id: UUID,
+    outcomes: Sequence[StepOutcome],
+) -> list[dict[str, Any]]:
+    """Return a row for each receipt that moved the card; all but the last one pass at once.
+
+    Each is kept, so that taking back one of several receipts that came together unwinds as if
+    they had come one by one.
+    """
+    moved = [outcome for outcome in outcomes if outcome.cause is not None]
+    rows = []
+    for outcome in moved:
+        assert outcome.cause is not None
+        earned_by = outcome.held.purchase_id if outcome.cause is TierCause.UPGRADE else None
+        at_that_point = replace(standing, net_spend=outcome.net_spend)
+        row = _row(
+            policy, at_that_point, customer_id, outcome.after, outcome.cause, earned_by,
+            standing.as_of,
+        )  # fmt: skip
+        rows.append({**row, "before": outcome.before, "is_passing": outcome is not moved[-1]})
+    return rows
 
 
 def _held(row: Any, zone: ZoneInfo, policy: ThresholdPolicy) -> Held:
@@ -152,15 +176,28 @@ def _held(row: Any, zone: ZoneInfo, policy: ThresholdPolicy) -> Held:
     return held or Held(policy.levels[-1].level, clock.today(zone))
 
 
-def _cause(row: Any) -> TierCause:
-    return TierCause(row["history"][-1]["cause"]) if row["history"] else TierCause.INITIAL
-
-
 async def _write(session: AsyncSession, at: datetime, moves: Sequence[dict[str, Any]]) -> None:
     if not moves:
         return
     connection = await raw_connection(session)
     await tiers.assign(connection, at, moves)
+    await trail.write(
+        connection,
+        at,
+        request_id(),
+        [
+            {
+                "id": new_id(),
+                "actor_kind": ActorKind.SYSTEM,
+                "actor_id": None,
+                "action": Action.CHANGED,
+                "object_type": "customer",
+                "object_id": move["customer_id"],
+                "fields": ["tier"],
+            }
+            for move in moves
+        ],
+    )
     await outbox.write(
         connection,
         at,
@@ -295,23 +332,26 @@ async def get_tier(session: AsyncSession, settings: Settings, customer_id: UUID)
     return TierNow(assignment, policy, standing, keep)
 
 
-async def list_tier_history(session: AsyncSession, customer_id: UUID) -> Sequence[TierAssignment]:
-    """Return a card's tiers, newest first.
+async def list_tier_history(
+    session: AsyncSession, customer_id: UUID, *, limit: int, after: Sequence[Any] | None
+) -> tuple[list[TierAssignment], list[Any] | None]:
+    """Return a page of a card's tiers, newest first, and where the next one starts if there is one.
 
     Raises:
         NotFoundError: no such card.
     """
-    found = (
-        await session.scalars(
-            select(TierAssignment)
-            .where(col(TierAssignment.customer_id) == customer_id)
-            .order_by(col(TierAssignment.valid_from).desc(), col(TierAssignment.id).desc())
-            .limit(200)
+    position = (col(TierAssignment.valid_from), col(TierAssignment.id))
+    query = select(TierAssignment).where(col(TierAssignment.customer_id) == customer_id)
+    if after is not None:
+        query = query.where(
+            tuple_(*position) < tuple_(datetime.fromisoformat(after[0]), UUID(after[1]))
         )
+    found = (
+        await session.scalars(query.order_by(*(part.desc() for part in position)).limit(limit + 1))
     ).all()
-    if not found:
+    if not found and after is None:
         raise NotFoundError("There is no such card.", detail_zh="没有这张客户卡。")
-    return found
+    return page_of(found, limit, lambda one: [one.valid_from, one.id])
 
 
 async def list_policies(session: AsyncSession) -> Sequence[TierPolicy]:

@@ -103,7 +103,7 @@ async def test_a_sale_taken_back_before_its_card_came_leaves_the_card_where_it_b
     await shop.batch([sold, refund(sold)])
     customer_id = await shop.card("HK7")
     tier = await shop.tier(customer_id)
-    assert (tier.level, tier.cause, tier.purchase_id) == ("small", "initial", None)
+    assert (tier.level, tier.cause, tier.purchase_id) == ("small", "reversal", None)
     stats = await shop.stats(customer_id)
     assert (stats.purchases, stats.refunds, str(stats.net)) == (1, 1, "0.00")
 
