@@ -44,6 +44,7 @@ VOCABULARY_OF = {
     "identity.kind": "identity_kind",
     "outbox_event.type": "domain_event",
     "pos_event.kind": "event_kind",
+    "pos_event.mode": "source_mode",
     "pos_event.status": "event_status",
     "purchase.kind": "purchase_kind",
     "purchase.status": "purchase_status",
