@@ -304,11 +304,12 @@ def explain(
             "not_before": first_evaluation_on(policy, since, standing.as_of).isoformat(),
             "notice_days": policy.keep.notice_days,
         },
-        "sentences": _sentences(policy, standing, level),
+        "sentences": sentences(policy, standing, level),
     }
 
 
-def _sentences(policy: ThresholdPolicy, standing: Standing, level: TierLevel) -> dict[str, str]:
+def sentences(policy: ThresholdPolicy, standing: Standing, level: TierLevel) -> dict[str, str]:
+    """Return why a card is in a level, in a sentence of each language."""
     rule = policy.rule_of(level)
     at_least = money_text(rule.at_least) if rule else "?"
     net = money_text(standing.net_spend)

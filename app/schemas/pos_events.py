@@ -267,7 +267,7 @@ class TillTier(Output):
     after: TierLevel = Field(examples=["main"])
     changed: bool = Field(examples=[True])
     net_spend: Total = Field(
-        description="Net spend of the window, this receipt included.", examples=["1040.00"]
+        description="Net spend of the window; a receipt older than that adds nothing.", examples=["1040.00"]
     )
     next: TillNext | None = Field(description="Null at the top.")
     explanation: BilingualText = Field(description="Why this tier, in a sentence.")

@@ -1,11 +1,11 @@
 """What a till is told: who it has before it, what the receipt did, a line to greet them with."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from app.rules import tiering
 from app.rules.purchases import Fault
-from app.rules.tiering import Standing
 from app.schemas.common import BilingualText
 from app.schemas.pos_events import (
     EventProblem,
@@ -65,13 +65,7 @@ def _tier(posted: Posted) -> TillTier | None:
     if posted.settled is None or posted.outcome is None:
         return None
     policy, outcome = posted.settled.policy, posted.outcome
-    standing = posted.settled.standing
-    at_that_point = Standing(
-        standing.as_of, outcome.net_spend, standing.purchases, standing.refunded
-    )
-    reason = tiering.explain(
-        policy, at_that_point, outcome.after, outcome.cause or TierCause.INITIAL, standing.as_of
-    )
+    at_that_point = replace(posted.settled.standing, net_spend=outcome.net_spend)
     above = policy.next_above(outcome.after)
     missing = tiering.missing_to_next(policy, outcome.after, outcome.net_spend)
     return TillTier(
@@ -82,7 +76,7 @@ def _tier(posted: Posted) -> TillTier | None:
         next=None if above is None or missing is None else TillNext(
             level=above.level, missing=missing
         ),
-        explanation=BilingualText(**reason["sentences"]),
+        explanation=BilingualText(**tiering.sentences(policy, at_that_point, outcome.after)),
     )  # fmt: skip
 
 
