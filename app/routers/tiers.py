@@ -5,11 +5,13 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 
 from app.rules.access import Actor
-from app.schemas.tiers import TierHistory, TierPolicies, TierRead
+from app.schemas.tiers import TierPeriod, TierPolicies, TierRead
 from app.services import tier_answers, tiers
 from app.vocabulary import Permission
+from app.web.answers import ON_LISTING, next_cursor, position_after
 from app.web.dependencies import Allow, SessionDep, SettingsDep
 from app.web.documentation import SIGNED_IN, problems
+from app.web.pagination import Cursor, Limit, Page
 from app.web.parameters import CustomerId
 from app.web.route import HuikeRoute
 
@@ -36,13 +38,25 @@ async def get_customer_tier(
 @router.get(
     "/customers/{customer_id}/tier-history",
     summary="The tiers a customer held",
-    responses=problems(*SIGNED_IN, "not-found", "validation", "internal-error", "unavailable"),
+    responses=problems(*ON_LISTING, "not-found"),
 )
 async def list_customer_tiers(
-    customer_id: CustomerId, actor: Reader, session: SessionDep
-) -> TierHistory:
-    """Return a card's tiers with their reasons, newest first, 200 at most."""
-    return tier_answers.tier_history(await tiers.list_tier_history(session, customer_id))
+    customer_id: CustomerId,
+    actor: Reader,
+    session: SessionDep,
+    settings: SettingsDep,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Page[TierPeriod]:
+    """List a card's tiers with their reasons, newest first."""
+    listing = {"list": "tier-history", "customer": customer_id}
+    page, position = await tiers.list_tier_history(
+        session, customer_id, limit=limit, after=position_after(settings, listing, cursor)
+    )
+    return Page(
+        items=tier_answers.tier_periods(page),
+        next_cursor=next_cursor(settings, listing, position),
+    )
 
 
 @router.get(

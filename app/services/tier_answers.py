@@ -10,7 +10,6 @@ from app.schemas.tiers import (
     DistributionLevel,
     TierDistribution,
     TierExplanation,
-    TierHistory,
     TierKeep,
     TierLevelRead,
     TierNext,
@@ -72,24 +71,22 @@ def _keep(keep: KeepForecast, level: TierLevel, policy: ThresholdPolicy) -> Tier
     )
 
 
-def tier_history(assignments: Sequence[TierAssignment]) -> TierHistory:
+def tier_periods(assignments: Sequence[TierAssignment]) -> list[TierPeriod]:
     """Return a card's tiers as an answer."""
-    return TierHistory(
-        items=[
-            TierPeriod(
-                id=one.id,
-                level=one.level,
-                cause=one.cause,
-                valid_from=one.valid_from,
-                valid_to=one.valid_to,
-                purchase_id=one.purchase_id,
-                policy_id=one.policy_id,
-                policy_version=one.policy_version,
-                explanation=TierExplanation.model_validate(one.explanation),
-            )
-            for one in assignments
-        ]
-    )
+    return [
+        TierPeriod(
+            id=one.id,
+            level=one.level,
+            cause=one.cause,
+            valid_from=one.valid_from,
+            valid_to=one.valid_to,
+            purchase_id=one.purchase_id,
+            policy_id=one.policy_id,
+            policy_version=one.policy_version,
+            explanation=TierExplanation.model_validate(one.explanation),
+        )
+        for one in assignments
+    ]
 
 
 def policies(found: Sequence[TierPolicy]) -> TierPolicies:
