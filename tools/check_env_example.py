@@ -13,7 +13,7 @@ EXAMPLE = Path(__file__).resolve().parents[1] / ".env.example"
 ELSEWHERE = {"HUIKE_DEMO_PASSWORD"}
 # Their example says more than their default, which is empty or secret.
 WITHOUT_DEFAULT = {"HUIKE_DATABASE_URL", "HUIKE_DATABASE_OWNER_URL"}
-WITHOUT_DEFAULT |= {"HUIKE_SECRET_KEY", "HUIKE_CORS_ORIGINS"}
+WITHOUT_DEFAULT |= {"HUIKE_SECRET_KEY", "HUIKE_CORS_ORIGINS", "HUIKE_TRUSTED_PROXIES"}
 
 
 def main() -> int:

@@ -36,7 +36,7 @@ MEANINGS: Final = {
     "webhook_tolerance_seconds": "How far a till's clock may be off.",
     "token_idle_minutes": "A token ends when it was not used for so long.",
     "token_absolute_minutes": "A token ends so long after signing in, in any case.",
-    "sign_in_window_seconds": "The window in which attempts to sign in are counted.",
+    "sign_in_window_seconds": "The window in which failed attempts to sign in are counted.",
     "idempotency_keep_hours": "How long an answer is kept to be given again.",
 }
 # Defaults that stand for something else than their text.

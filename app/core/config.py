@@ -56,6 +56,11 @@ class Settings(BaseSettings):
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(), description="Origins of web front ends, separated by commas."
     )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Addresses or networks (CIDR) of proxies, separated by commas; only their "
+        "`X-Forwarded-For` is believed.",
+    )
     log_format: str = Field(default="json", pattern="^(json|console)$")
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 
@@ -75,16 +80,21 @@ class Settings(BaseSettings):
     webhook_tolerance_seconds: Annotated[int, Field(gt=0)] = 300
     token_idle_minutes: Annotated[int, Field(gt=0)] = 60 * 12
     token_absolute_minutes: Annotated[int, Field(gt=0)] = 60 * 24 * 7
-    sign_in_attempts: int = Field(default=10, gt=0, description="Per user name and window.")
+    sign_in_attempts: int = Field(
+        default=10, gt=0, description="Failed ones for one user name from one address, in a window."
+    )
+    sign_in_attempts_per_name: int = Field(
+        default=100, gt=0, description="Failed ones for one user name from anywhere, in a window."
+    )
     sign_in_attempts_per_address: int = Field(
-        default=100, gt=0, description="Per address and window."
+        default=100, gt=0, description="Failed ones from one address, in a window."
     )
     sign_in_window_seconds: Annotated[int, Field(gt=0)] = 300
     idempotency_keep_hours: Annotated[int, Field(gt=0)] = 24 * 7
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("cors_origins", "trusted_proxies", mode="before")
     @classmethod
-    def _split_origins(cls, value: object) -> object:
+    def _split_at_commas(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
@@ -96,6 +106,16 @@ class Settings(BaseSettings):
             parts = urlsplit(origin)
             if not parts.hostname or origin != f"{parts.scheme}://{parts.netloc}":
                 raise ValueError("an origin is scheme://host or scheme://host:port, nothing more")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _only_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in value:
+            try:
+                ipaddress.ip_network(proxy)
+            except ValueError as error:
+                raise ValueError("a proxy is an IP address or a network: 10.0.0.0/8") from error
         return value
 
     @field_validator("timezone")

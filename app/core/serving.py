@@ -66,8 +66,9 @@ async def serve(
             log_level="warning",
             access_log=False,
             server_header=False,
-            # Addresses of clients are believed to nobody unless an operator's proxy is known.
-            proxy_headers=False,
+            # Anybody can send X-Forwarded-For; sign-in counts by address.
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=list(settings.trusted_proxies),
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=settings.graceful_stop_seconds,
         )

@@ -74,7 +74,7 @@ class ApiKey(SQLModel, table=True):
 
 
 class SignInThrottle(SQLModel, table=True):
-    """Attempts to sign in within a window, counted for a user name or an address (both hashed)."""
+    """Failed attempts to sign in within a window: of a name, an address, or both (all hashed)."""
 
     __tablename__ = "sign_in_throttle"
 

@@ -1,10 +1,11 @@
 """Sign staff in and out, and tell who a token or an API key belongs to."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, case, delete, func, select, update
+from sqlalchemy import ColumnElement, case, delete, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
@@ -37,6 +38,17 @@ class IssuedToken:
     expires_in_seconds: int
 
 
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """An attempt to sign in that is counted as a failure until it turns out to be none.
+
+    The keys are hashes; ``windows`` says for each when the window began in which it is counted.
+    """
+
+    pair_key: str
+    windows: Mapping[str, datetime]
+
+
 async def sign_in(
     database: Database,
     settings: Settings,
@@ -46,18 +58,18 @@ async def sign_in(
     address: str,
     request_id: str | None,
 ) -> IssuedToken:
-    """Count the attempt, check the password, and issue an opaque token.
+    """Count the attempt, check the password, issue an opaque token, and uncount the attempt.
 
     It takes the database rather than a session, for two reasons: the count has to outlive a
     refusal, and no connection is held while argon2 works or waits for its turn.
 
     Raises:
-        RateLimitedError: too many attempts for this user name or from this address.
+        RateLimitedError: too many failed attempts for this user name or from this address.
         UnauthenticatedError: wrong user name or password, or a disabled account; which of them is
             told neither by the answer nor by its time.
     """
     name = _as_stored(username)
-    await count_attempt(database, settings, name, address)
+    attempt = await count_attempt(database, settings, name, address)
     async with database.transaction() as session:
         found = (
             await session.execute(
@@ -70,12 +82,15 @@ async def sign_in(
         raise _refused()
     new_hash = await security.hash_password(password) if security.needs_rehash(known_hash) else None
     async with database.transaction() as session:
-        return await _issue_token(session, settings, staff_id, known_hash, new_hash, request_id)
+        return await _issue_token(
+            session, settings, attempt, staff_id, known_hash, new_hash, request_id
+        )
 
 
 async def _issue_token(
     session: AsyncSession,
     settings: Settings,
+    attempt: Attempt,
     staff_id: UUID,
     checked_hash: str,
     new_hash: str | None,
@@ -117,10 +132,7 @@ async def _issue_token(
             col(AccessToken.staff_id) == staff.id, col(AccessToken.expires_at) < now - lifetime
         )
     )
-    # Whoever knows the password starts afresh; the count for the address stands.
-    await session.execute(
-        delete(SignInThrottle).where(col(SignInThrottle.key) == _user_key(staff.username))
-    )
+    await _give_back(session, attempt)
     actor = _actor_of_staff(staff.id, staff.display_name, staff.role, frozenset(), request_id)
     await record_action(session, actor, Action.SIGNED_IN, "staff", staff.id)
     await session.flush()
@@ -234,15 +246,22 @@ async def actor_of_api_key(session: AsyncSession, key: str, request_id: str | No
 
 async def count_attempt(
     database: Database, settings: Settings, username: str, address: str
-) -> None:
-    """Count an attempt to sign in, in a transaction of its own: a refusal must not undo it.
+) -> Attempt:
+    """Count an attempt as failed before its password is looked at, in a transaction of its own.
+
+    So a refusal does not undo it, and of many attempts at once no more than the limit get to the
+    password. An attempt that is one too many is not counted anywhere: whoever goes on trying one
+    name from one address comes no nearer to the limit of the name, which is everybody's.
 
     Raises:
-        RateLimitedError: too many within the window, for this user name or this address.
+        RateLimitedError: too many failed within the window: for this name from this address, for
+            this name from anywhere, or from this address.
     """
     window = timedelta(seconds=settings.sign_in_window_seconds)
+    pair_key = security.hash_secret(f"pair:{address} {username}")
     limits = {
-        _user_key(username): settings.sign_in_attempts,
+        pair_key: settings.sign_in_attempts,
+        security.hash_secret(f"user:{username}"): settings.sign_in_attempts_per_name,
         security.hash_secret(f"address:{address}"): settings.sign_in_attempts_per_address,
     }
     now = clock.now()
@@ -270,19 +289,43 @@ async def count_attempt(
                 )
             )
         ).all()
-    waits = [
-        window - (now - starts_at) for key, attempts, starts_at in counted if attempts > limits[key]
-    ]
-    if waits:
-        raise RateLimitedError(
-            "Too many attempts to sign in.",
-            retry_after_seconds=max(1, int(max(waits).total_seconds()) + 1),
-            detail_zh="登录尝试过于频繁。",
+        waits = [
+            window - (now - starts_at)
+            for key, attempts, starts_at in counted
+            if attempts > limits[key]
+        ]
+        if waits:
+            # Raised inside, so that the transaction is rolled back.
+            raise RateLimitedError(
+                "Too many attempts to sign in.",
+                retry_after_seconds=max(1, int(max(waits).total_seconds()) + 1),
+                detail_zh="登录尝试过于频繁。",
+            )
+    return Attempt(pair_key, {key: starts_at for key, _, starts_at in counted})
+
+
+async def _give_back(session: AsyncSession, attempt: Attempt) -> None:
+    """Take an attempt that succeeded out of the counts; the pair of name and address begins anew.
+
+    A count whose window has begun anew since is left alone: the attempt is not in it.
+    """
+    # Locked in the order in which attempts are counted.
+    await session.execute(
+        select(col(SignInThrottle.key))
+        .where(col(SignInThrottle.key).in_(attempt.windows))
+        .order_by(col(SignInThrottle.key))
+        .with_for_update()
+    )
+    await session.execute(delete(SignInThrottle).where(col(SignInThrottle.key) == attempt.pair_key))
+    await session.execute(
+        update(SignInThrottle)
+        .where(
+            tuple_(col(SignInThrottle.key), col(SignInThrottle.window_starts_at)).in_(
+                list(attempt.windows.items())
+            )
         )
-
-
-def _user_key(username: str) -> str:
-    return security.hash_secret(f"user:{username}")
+        .values(attempts=col(SignInThrottle.attempts) - 1)
+    )
 
 
 def _as_stored(username: str) -> str:

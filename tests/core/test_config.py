@@ -55,12 +55,21 @@ def test_origins_are_split_at_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings().cors_origins == ("https://a.example.com", "http://b.example.com:8080")
 
 
+def test_no_proxy_is_trusted_unless_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settings().trusted_proxies == ()
+    monkeypatch.setenv("HUIKE_TRUSTED_PROXIES", "10.0.0.5, 192.168.0.0/24,::1")
+    assert settings().trusted_proxies == ("10.0.0.5", "192.168.0.0/24", "::1")
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
         ("HUIKE_CORS_ORIGINS", "*"),
         ("HUIKE_CORS_ORIGINS", "https://a.example.com/"),
         ("HUIKE_CORS_ORIGINS", "a.example.com"),
+        ("HUIKE_TRUSTED_PROXIES", "*"),
+        ("HUIKE_TRUSTED_PROXIES", "10.0.0.1,proxy.example.com"),
+        ("HUIKE_TRUSTED_PROXIES", "10.0.0.1/8"),
         ("HUIKE_TIMEZONE", "Asia/Nowhere"),
         ("HUIKE_TIMEZONE", "../etc/passwd"),
         ("HUIKE_CURRENCY", "yuan"),
@@ -69,6 +78,7 @@ def test_origins_are_split_at_commas(monkeypatch: pytest.MonkeyPatch) -> None:
         ("HUIKE_BODY_LIMIT_BYTES", "-1"),
         ("HUIKE_BATCH_LIMIT_EVENTS", "0"),
         ("HUIKE_SIGN_IN_ATTEMPTS", "0"),
+        ("HUIKE_SIGN_IN_ATTEMPTS_PER_NAME", "0"),
         ("HUIKE_LOG_FORMAT", "xml"),
     ],
 )

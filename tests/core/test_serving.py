@@ -22,7 +22,7 @@ class State:
 
 
 class Application:
-    """Answers 200; at ``/slow`` only once it is let go. Notes what happens in order."""
+    """Answers 200; at ``/slow`` once it is let go, at ``/who`` with who asks. Notes the order."""
 
     def __init__(self) -> None:
         self.state = State()
@@ -43,7 +43,8 @@ class Application:
             await self.let_go.wait()
             self.events.append("answered")
         await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": b"done"})
+        body = scope["client"][0].encode() if scope["path"] == "/who" else b"done"
+        await send({"type": "http.response.body", "body": body})
 
 
 async def test_a_request_that_has_begun_is_answered_before_anything_closes(
@@ -117,3 +118,30 @@ async def test_a_second_signal_waits_for_nobody(settings: Settings) -> None:
         await asyncio.wait_for(serving, 3)
         application.let_go.set()
         await asyncio.gather(slow, return_exceptions=True)
+
+
+@pytest.mark.parametrize(
+    ("trusted", "forwarded", "seen"),
+    [
+        ((), "203.0.113.7", "127.0.0.1"),
+        (("10.0.0.0/8",), "203.0.113.7", "127.0.0.1"),
+        (("127.0.0.0/8",), "203.0.113.7", "203.0.113.7"),
+        (("127.0.0.1", "10.0.0.5"), "198.51.100.9, 203.0.113.7, 10.0.0.5", "203.0.113.7"),
+    ],
+    ids=["nobody is trusted", "another is trusted", "the proxy is trusted", "a chain of proxies"],
+)
+async def test_a_clients_address_is_believed_to_trusted_proxies_only(
+    settings: Settings, trusted: tuple[str, ...], forwarded: str, seen: str
+) -> None:
+    application, signals = Application(), StopSignals()
+    listener = bound_socket("127.0.0.1", 0)
+    behind = settings.model_copy(update={"trusted_proxies": trusted})
+    serving = asyncio.create_task(serve(application, behind, listener, signals))
+    async with httpx.AsyncClient() as client:
+        answer = await client.get(
+            f"http://127.0.0.1:{listener.getsockname()[1]}/who",
+            headers={"X-Forwarded-For": forwarded},
+        )
+    signals.receive()
+    await asyncio.wait_for(serving, 5)
+    assert answer.text == seen

@@ -14,6 +14,7 @@ from app.core import clock, security
 from app.core.clock import FixedClock
 from app.core.config import Settings
 from app.core.database import Database
+from app.main import create_app
 from app.models import AccessToken, SignInThrottle
 from app.services import sign_in
 from tests.conftest import client_of
@@ -33,6 +34,12 @@ def _cheap_hashing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
     if "costs_the_same" not in request.node.name:
         cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
         monkeypatch.setattr(security, "_hasher", cheap)
+
+
+def client_from(database: Database, settings: Settings, address: str) -> httpx.AsyncClient:
+    """Return a client that calls from another address."""
+    transport = httpx.ASGITransport(app=create_app(settings, database), client=(address, 40000))
+    return httpx.AsyncClient(transport=transport, base_url="http://testserver")
 
 
 async def enter(
@@ -286,11 +293,11 @@ async def test_failed_attempts_count_although_nothing_else_of_them_remains(
             text("SELECT count(*) FROM access_token t JOIN staff s ON s.id = t.staff_id"
                  " WHERE s.username = 'li.wen'")
         )  # fmt: skip
-    assert counts == [2, 2], "one for the name, one for the address"
+    assert counts == [2, 2, 2], "for the name, the address, and the name from the address"
     assert tokens == 0
 
 
-async def test_signing_in_rightly_starts_the_count_of_the_name_afresh(
+async def test_signing_in_rightly_starts_the_count_of_name_and_address_afresh(
     database: Database, world: World
 ) -> None:
     settings = Settings(_env_file=None, sign_in_attempts=2)
@@ -301,6 +308,76 @@ async def test_signing_in_rightly_starts_the_count_of_the_name_afresh(
             for password in ("falsch-falsch", PASSWORD, "falsch-falsch", "falsch-falsch", PASSWORD)
         ]
     assert codes == [401, 200, 401, 401, 429]
+
+
+async def test_signing_in_rightly_counts_neither_for_the_name_nor_for_the_address(
+    database: Database, world: World
+) -> None:
+    settings = Settings(
+        _env_file=None,
+        sign_in_attempts=1,
+        sign_in_attempts_per_name=2,
+        sign_in_attempts_per_address=2,
+    )
+    async with client_of(database, settings) as client:
+        await make_clerk(client, world)
+        assert (await enter(client, password="falsch-falsch")).status_code == 401
+        async with database.transaction() as session:
+            # Of name and address together there is no count any more; the other two stand at one.
+            await session.execute(
+                text("DELETE FROM sign_in_throttle WHERE key = :key"),
+                {"key": security.hash_secret("pair:127.0.0.1 li.wen")},
+            )
+        assert [(await enter(client)).status_code for _ in range(4)] == [200] * 4
+    async with database.transaction() as session:
+        counts = list(await session.scalars(select(col(SignInThrottle.attempts))))
+    assert counts == [1, 1], "the failure, once for the name and once for the address"
+
+
+async def test_a_stranger_does_not_lock_somebody_out_from_elsewhere(
+    database: Database, world: World
+) -> None:
+    settings = Settings(_env_file=None, sign_in_attempts=2, sign_in_attempts_per_name=4)
+    async with (
+        client_from(database, settings, "203.0.113.7") as stranger,
+        client_from(database, settings, "198.51.100.2") as home,
+    ):
+        await make_clerk(home, world)
+        codes = [(await enter(stranger, password="falsch-falsch")).status_code for _ in range(9)]
+        assert codes == [401, 401, *[429] * 7]
+        assert (await enter(home)).status_code == 200
+
+
+async def test_a_name_is_not_tried_from_one_address_after_the_other(
+    database: Database, world: World
+) -> None:
+    settings = Settings(_env_file=None, sign_in_attempts=2, sign_in_attempts_per_name=3)
+    codes = []
+    for number in range(5):
+        async with client_from(database, settings, f"203.0.113.{number}") as client:
+            if number == 0:
+                await make_clerk(client, world)
+            codes.append((await enter(client, password="falsch-falsch")).status_code)
+    assert codes == [401, 401, 401, 429, 429]
+
+
+async def test_of_many_attempts_at_once_no_more_than_the_limit_get_to_the_password(
+    fresh_database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked = 0
+
+    async def wrong(_password_hash: str, _password: str) -> bool:
+        nonlocal checked
+        checked += 1
+        await asyncio.sleep(0.2)
+        return False
+
+    monkeypatch.setattr(security, "verify_password", wrong)
+    few = settings.model_copy(update={"sign_in_attempts": 3})
+    async with client_of(fresh_database, few) as client:
+        answers = await asyncio.gather(*(enter(client) for _ in range(8)))
+    assert sorted(answer.status_code for answer in answers) == [401] * 3 + [429] * 5
+    assert checked == 3
 
 
 async def test_one_address_can_not_try_one_name_after_the_other(
