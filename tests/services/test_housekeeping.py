@@ -3,13 +3,15 @@
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import insert, select
+import pytest
+from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.core.config import Settings
 from app.core.ids import new_id
 from app.models import AccessToken, IdempotencyKey, SignInThrottle
+from app.services import housekeeping
 from app.services.housekeeping import forget_expired
 from tests.support.world import World
 
@@ -58,7 +60,8 @@ async def test_tokens_end_by_expiry_idleness_and_revocation(
 
     counts = await forget_expired(session, settings, NOW)
 
-    assert counts == {"idempotency_keys": 0, "access_tokens": others + 3, "sign_in_windows": 0}
+    assert counts == {"idempotency_keys": 0, "access_tokens": others + 3, "sign_in_windows": 0,
+                      "remaining": 0}  # fmt: skip
     assert set(await session.scalars(select(col(AccessToken.id)))) == kept
 
 
@@ -102,4 +105,32 @@ async def test_forgetting_twice_forgets_nothing_more(
 
     again = await forget_expired(session, settings, NOW)
 
-    assert again == {"idempotency_keys": 0, "access_tokens": 0, "sign_in_windows": 0}
+    assert again == {"idempotency_keys": 0, "access_tokens": 0, "sign_in_windows": 0,
+                     "remaining": 0}  # fmt: skip
+
+
+async def test_much_that_ran_out_is_forgotten_in_portions(
+    world: World, session: AsyncSession, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(housekeeping, "CHUNK", 2)
+    await session.execute(delete(AccessToken))
+    for _ in range(3):
+        await add_token(session, world.staff["clerk"], expires_at=NOW)
+    kept = await add_token(session, world.staff["clerk"])
+    for number in range(4):
+        await session.execute(
+            insert(IdempotencyKey).values(
+                principal_id=new_id(),
+                key=f"key-{number}",
+                request_hash="hash",
+                created_at=NOW - timedelta(days=7),
+                expires_at=NOW,
+            )
+        )
+
+    counts = [await forget_expired(session, settings, NOW) for _ in range(3)]
+
+    assert [
+        (one["access_tokens"], one["idempotency_keys"], one["remaining"]) for one in counts
+    ] == [(2, 2, 2), (1, 2, 1), (0, 0, 0)]
+    assert list(await session.scalars(select(col(AccessToken.id)))) == [kept]
