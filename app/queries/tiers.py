@@ -90,6 +90,23 @@ JOIN tier_assignment AS t ON t.customer_id = w.customer_id
 WHERE w.bought AND ($5::uuid[] IS NULL OR c.home_store_id = ANY($5::uuid[]))
 GROUP BY t.level
 """
+# The same from the statistics: what they hold of a card's window is what the receipts would give.
+_DISTRIBUTION_NOW = """
+SELECT t.level, count(*) AS customers, sum(s.net_365)::numeric(28,2) AS amount
+FROM customer_stats AS s
+JOIN customer AS c ON c.id = s.customer_id AND c.kind = $1
+JOIN tier_assignment AS t ON t.customer_id = s.customer_id
+    AND t.valid_from < $2 AND (t.valid_to IS NULL OR t.valid_to >= $2)
+WHERE s.purchases_365 > 0 AND ($3::uuid[] IS NULL OR c.home_store_id = ANY($3::uuid[]))
+GROUP BY t.level
+"""
+# That holds while no purchase has left the window since, and no till is ahead of midnight.
+_STATISTICS_ARE_OF = """
+SELECT NOT EXISTS (SELECT FROM customer_stats WHERE window_changes_on <= $1)
+    AND NOT EXISTS (
+        SELECT FROM store AS s
+        WHERE EXISTS (SELECT FROM purchase AS p WHERE p.store_id = s.id AND p.business_day > $1))
+"""
 _NET_SPEND = """
 SELECT coalesce(sum(CASE WHEN kind = 'sale' THEN amount ELSE -amount END), 0)::numeric(28,2)
 FROM purchase WHERE customer_id = $1 AND status = 'posted' AND business_day >= $2
@@ -166,6 +183,26 @@ async def distribution(
             None if store_ids is None else list(store_ids),
         )
     )
+
+
+async def statistics_are_of(connection: "asyncpg.Connection[Any]", day: date) -> bool:
+    """Tell whether the statistics hold exactly what the window that ends with the day holds.
+
+    Ask for today only: of an earlier day they no longer know.
+    """
+    are_of: bool = await connection.fetchval(_STATISTICS_ARE_OF, day)
+    return are_of
+
+
+async def distribution_now(
+    connection: "asyncpg.Connection[Any]",
+    kind: str,
+    end_of_day: datetime,
+    store_ids: Sequence[UUID] | None,
+) -> list["asyncpg.Record"]:
+    """Return what :func:`distribution` does, from the statistics."""
+    stores = None if store_ids is None else list(store_ids)
+    return list(await connection.fetch(_DISTRIBUTION_NOW, kind, end_of_day, stores))
 
 
 async def net_spend(

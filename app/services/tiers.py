@@ -412,17 +412,15 @@ async def get_distribution(
     assert policy is not None
     rules = ThresholdPolicy.of(policy.id, policy.version, policy.name, policy.body)
     end_of_day = datetime.combine(day + timedelta(days=1), time(), settings.zone)
-    rows = {
-        TierLevel(row["level"]): row
-        for row in await tiers.distribution(
-            await raw_connection(session),
-            str(kind),
-            day,
-            rules.window_days,
-            end_of_day,
-            None if actor.store_ids is None else sorted(actor.store_ids),
+    stores = None if actor.store_ids is None else sorted(actor.store_ids)
+    connection = await raw_connection(session)
+    if day == today and await tiers.statistics_are_of(connection, day):
+        found = await tiers.distribution_now(connection, str(kind), end_of_day, stores)
+    else:
+        found = await tiers.distribution(
+            connection, str(kind), day, rules.window_days, end_of_day, stores
         )
-    }
+    rows = {TierLevel(row["level"]): row for row in found}
     order = [rule.level for rule in rules.levels]
     order += [level for level in rows if level not in order]
     customers = sum(row["customers"] for row in rows.values())

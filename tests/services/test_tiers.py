@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 import httpx
 import pytest
@@ -13,8 +14,9 @@ from app.core import clock
 from app.core.config import Settings
 from app.core.database import Database, raw_connection
 from app.models import TierAssignment
-from app.services import tiers
-from tests.support.events import refund, sale
+from app.queries import tiers as tier_queries
+from app.services import statistics, tiers
+from tests.support.events import refund, sale, void
 from tests.support.shop import Shop
 from tests.support.world import World
 
@@ -216,3 +218,113 @@ async def test_a_night_for_a_past_day_looks_at_cards_whose_figures_are_enough_to
     # 400 by then; the card is not found again and again.
     assert await reconcile(shop, date(2026, 11, 20)) == {"moved": 0, "remaining": 0}
     assert await reconcile(shop, TODAY) == {"moved": 1, "remaining": 0}
+
+
+async def test_a_history_is_paged_without_loss(shop: Shop) -> None:
+    customer_id, other = await shop.card(), await shop.card("HK2")
+    sold = sale("300.00")
+    # Those of one batch begin at the same instant.
+    await shop.batch([sold, refund(sold)])
+    for _ in range(2):
+        sold = sale("300.00")
+        await shop.send(sold)
+        await shop.send(refund(sold))
+    path = f"/v1/customers/{customer_id}/tier-history"
+
+    async def page(**params: str) -> httpx.Response:
+        return await shop.client.get(path, params=params, headers=shop.world.headers())
+
+    whole = (await page()).json()
+    assert whole["next_cursor"] is None
+    assert {item["level"] for item in whole["items"]} == {"small", "ordinary"}
+    assert len(whole["items"]) >= 5
+    seen, params = [], {"limit": "2"}
+    while True:
+        answer = (await page(**params)).json()
+        assert len(answer["items"]) <= 2
+        seen += answer["items"]
+        if answer["next_cursor"] is None:
+            break
+        params = {"limit": "2", "cursor": answer["next_cursor"]}
+    assert seen == whole["items"]
+    path = f"/v1/customers/{other}/tier-history"
+    assert (await page(cursor=params["cursor"])).json()["type"] == "/problems/invalid-cursor"
+
+
+async def test_todays_distribution_is_the_same_from_the_statistics_as_from_the_receipts(
+    shop: Shop, now: clock.FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    way: list[str] = []
+    for name in ("distribution", "distribution_now"):
+        asked = getattr(tier_queries, name)
+
+        async def noted(*given: Any, asked: Any = asked, name: str = name) -> Any:
+            way.append(name)
+            return await asked(*given)
+
+        monkeypatch.setattr(tier_queries, name, noted)
+
+    async def tables() -> list[dict[str, Any]]:
+        found = []
+        for who in ("admin", "store_manager"):
+            answer = await shop.client.get(
+                "/v1/reports/tier-distribution", headers=shop.world.headers(who)
+            )
+            assert answer.status_code == 200, answer.text
+            found.append(answer.json())
+        return found
+
+    async def both(expected: str) -> list[dict[str, Any]]:
+        way.clear()
+        found = await tables()
+        assert way == [expected] * 2
+        with monkeypatch.context() as patch:
+            patch.setattr(tier_queries, "statistics_are_of", no)
+            way.clear()
+            assert await tables() == found
+            assert way == ["distribution"] * 2
+        return found
+
+    async def no(*_: Any) -> bool:
+        return False
+
+    at_home = str(shop.world.stores["S01"])
+    for number, home in enumerate([at_home, None, at_home, at_home, None]):
+        await shop.card(f"HK{number}", **({"home_store_id": home} if home else {}))
+    await shop.card("HK8", kind="organization", name="书友会")
+    gone = sale("250.00", member="HK3")
+    returned = sale("90.00", member="HK4", at="2025-11-21T10:00:00+08:00")
+    await shop.batch(
+        [
+            sale("1200.00", member="HK0"),
+            sale("310.10", member="HK1", at="2025-11-23T10:00:00+08:00"),
+            sale("99.99", member="HK2", at="2025-11-22T10:00:00+08:00"),
+            sale("700.00", member="HK2", at="2025-11-21T10:00:00+08:00"),
+            sale("5000.00", member="HK8"),
+            gone,
+            void(gone),
+            # Somebody who returned and did not buy is not counted.
+            returned,
+            refund(returned),
+        ]
+    )
+    whole, of_store = await both("distribution_now")
+    assert (whole["customers"], whole["amount"]) == (3, "1610.09")
+    assert (of_store["customers"], of_store["amount"]) == (2, "1299.99")
+
+    # Past midnight one purchase has left the window: until the night, the receipts are asked.
+    now.move_to(datetime(2026, 11, 21, 17, tzinfo=UTC))
+    whole, _ = await both("distribution")
+    assert (whole["customers"], whole["amount"]) == (2, "1510.10")
+    async with shop.database.transaction() as session:
+        counts = await statistics.refresh_due(session, date(2026, 11, 22))
+    assert counts == {"refreshed": 1, "remaining": 0}
+    whole, _ = await both("distribution_now")
+    assert (whole["customers"], whole["amount"]) == (2, "1510.10")
+
+    # A till is ahead of midnight: what it sold does not count today.
+    now.move_to(datetime(2026, 11, 22, 15, 55, tzinfo=UTC))
+    await keep_signed_in(shop)
+    await shop.send(sale("1.00", member="HK0", at="2026-11-23T00:01:00+08:00"))
+    whole, _ = await both("distribution")
+    assert (whole["customers"], whole["amount"]) == (2, "1510.10")
