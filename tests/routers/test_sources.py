@@ -15,7 +15,7 @@ from app.core import clock, security
 from app.core.config import Settings
 from app.core.database import Database
 from app.models import PosEvent, Receipt, SourceSecret
-from app.vocabulary import EventKind, EventStatus
+from app.vocabulary import EventKind, EventStatus, SourceMode
 from tests.conftest import client_of
 from tests.support.world import World, build_world
 
@@ -56,7 +56,7 @@ async def store_event(database: Database, source_id: UUID, status: EventStatus) 
         await session.execute(
             insert(PosEvent).values(
                 source_id=source_id, event_id=f"e-{status}", kind=EventKind.SALE, status=status,
-                body={}, body_hash="0", received_at=clock.now(),
+                mode=SourceMode.TEST, body={}, body_hash="0", received_at=clock.now(),
             )
         )  # fmt: skip
 
