@@ -1,5 +1,7 @@
 """What to tell somebody who has just started Huike."""
 
+import shlex
+
 from app.demo.load import ShowcaseSale
 from app.demo.shops import STAFF
 from app.demo.till import signed_request
@@ -19,7 +21,7 @@ Huike is ready.
 Sign in, and read how the customers are distributed over the tiers:
 
 TOKEN=$(curl -sS {base_url}/v1/auth/token -d username=manager \\
-  --data-urlencode password={password} \\
+  --data-urlencode {shlex.quote(f"password={password}")} \\
   | python3 -c 'import json, sys; print(json.load(sys.stdin)["access_token"])')
 curl -sS {base_url}/v1/reports/tier-distribution -H "Authorization: Bearer $TOKEN"
 
