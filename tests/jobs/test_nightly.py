@@ -12,11 +12,16 @@ from hypothesis import strategies as st
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core import clock
 from app.core.config import Settings
-from app.core.database import Database
+from app.core.database import Database, raw_connection
 from app.core.errors import RetryTransactionError
 from app.jobs.nightly import REMAINING, STEPS, StepReport, newest_due_night, run_night
 from app.models import NightStep
+from tests.conftest import client_of
+from tests.support.events import sale
+from tests.support.shop import Shop
+from tests.support.world import build_world
 
 AS_OF = date(2026, 11, 21)
 SHANGHAI, BERLIN, NEW_YORK = (
@@ -200,15 +205,79 @@ async def test_four_nights_at_once_run_each_step_once_at_a_time(
     }
 
 
+async def tables_of(database: Database) -> dict[str, list[str]]:
+    """Return every row that a night may write, as text."""
+    found = {}
+    async with database.transaction() as session:
+        for table in (
+            "customer_stats", "tier_assignment", "outbox_event", "audit_entry", "access_token",
+            "idempotency_key",
+        ):  # fmt: skip
+            rows = await session.scalars(text(f"SELECT t::text FROM {table} AS t ORDER BY 1"))
+            found[table] = list(rows)
+    return found
+
+
 async def test_the_same_night_twice_gives_the_same_result(
     fresh_database: Database, settings: Settings
 ) -> None:
-    def named(reports: list[StepReport]) -> list[str]:
-        return [report.step for report in reports]
+    evening = clock.FixedClock(datetime(2026, 11, 20, 12, tzinfo=UTC))
+    with clock.using(evening, everywhere=True):
+        world = await build_world(fresh_database)
+        async with client_of(fresh_database, settings) as client:
+            shop = Shop(client, world, fresh_database, settings)
+            leaving, below, quiet = [await shop.card(f"HK{number}") for number in range(3)]
+            await shop.batch(
+                [
+                    # On the night's day the first of each card's purchases leaves the window.
+                    sale("40.00", member="HK0", at="2025-11-21T10:00:00+08:00"),
+                    sale("7.00", member="HK0"),
+                    sale("100.00", member="HK1", at="2025-11-21T10:00:00+08:00"),
+                    sale("800.00", member="HK1"),
+                    sale("5.00", member="HK2"),
+                ]
+            )
+        async with fresh_database.transaction() as session:
+            # A new policy, by which one card holds less than it earns.
+            await (await raw_connection(session)).execute(
+                """UPDATE tier_policy SET body = jsonb_set(body, '{levels,0,at_least}', '"800.00"')
+                   WHERE scope = 'individual'"""
+            )
+            await (await raw_connection(session)).execute(
+                "UPDATE access_token SET revoked_at = $1 WHERE staff_id = $2",
+                clock.now(),
+                world.staff["clerk"],
+            )
+        evening.move_to(datetime(2026, 11, 20, 18, 1, tzinfo=UTC))
 
-    first = await run_night(fresh_database.url, settings, AS_OF)
-    second = await run_night(fresh_database.url, settings, AS_OF)
+        first = await run_night(fresh_database.url, settings, AS_OF)
 
-    assert named(first) == named(second) == ["metrics", "tiers", "housekeeping"]
-    assert not any(count for report in second for count in report.counts.values())
-    assert {row.as_of for row in (await recorded(fresh_database)).values()} == {AS_OF}
+        assert counts_of(first) == {
+            "metrics": {"refreshed": 2},
+            "tiers": {"moved": 1},
+            "housekeeping": {"idempotency_keys": 0, "access_tokens": 1, "sign_in_windows": 0},
+        }
+        assert [str(await shop.net(card)) for card in (leaving, below, quiet)] == [
+            "7.00", "800.00", "5.00",
+        ]  # fmt: skip
+        assert [await shop.level(card) for card in (leaving, below, quiet)] == [
+            "small", "main", "small",
+        ]  # fmt: skip
+        written = await tables_of(fresh_database)
+        evening.advance(timedelta(minutes=5))
+
+        second = await run_night(fresh_database.url, settings, AS_OF)
+
+        assert counts_of(second) == {
+            "metrics": {"refreshed": 0},
+            "tiers": {"moved": 0},
+            "housekeeping": {"idempotency_keys": 0, "access_tokens": 0, "sign_in_windows": 0},
+        }
+        assert await tables_of(fresh_database) == written
+    rows = await recorded(fresh_database)
+    assert {(row.as_of, row.finished_at) for row in rows.values()} == {(AS_OF, evening.now())}
+
+
+def counts_of(reports: list[StepReport]) -> dict[str, Mapping[str, int]]:
+    """Return what each step counted."""
+    return {report.step: report.counts for report in reports}
