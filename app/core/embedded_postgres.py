@@ -40,7 +40,7 @@ from app.core.postgres_account import (
     capital,
     make_reachable,
 )
-from app.core.postgres_cluster import PORT, SUPERUSER, Cluster
+from app.core.postgres_cluster import PORT, SUPERUSER, Cluster, is_listening
 
 __all__ = [
     "PORT",
@@ -74,6 +74,10 @@ class EmbeddedServer:
     def dsn(self, database: str, user: str) -> str:
         """Return the address for plain asyncpg, every part quoted."""
         return f"postgresql://{self._address(database, user)}"
+
+    async def is_listening(self) -> bool:
+        """Tell whether it is still there, one that is busy included."""
+        return await asyncio.to_thread(is_listening, self.socket_dir)
 
     def _address(self, database: str, user: str) -> str:
         host = quote(os.fsencode(self.socket_dir), safe="")

@@ -470,6 +470,20 @@ def _knock(path: Path) -> _Answer:
     return _Answer.BUSY if not reply or b"\0C57P03\0" in reply else _Answer.READY
 
 
+def is_listening(socket_dir: Path) -> bool:
+    """Tell whether a server takes connections there, without asking for a session."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(2.0)
+        try:
+            connection.connect(os.fsencode(socket_dir / _SOCKET_FILE))
+        except (FileNotFoundError, ConnectionError):
+            return False
+        except OSError:
+            # It is too busy to take one now: that is somebody.
+            return True
+    return True
+
+
 def _addressable(socket_dir: Path) -> bool:
     """Tell whether clients can name the socket in that folder."""
     path = os.fsencode(socket_dir / _SOCKET_FILE)

@@ -27,6 +27,7 @@ import structlog
 from app.core.config import DEFAULT_SECRET_KEY, Settings
 from app.core.embedded_postgres import (
     EmbeddedPostgresError,
+    EmbeddedServer,
     ensure_database,
     running,
     start,
@@ -180,7 +181,7 @@ async def database_addresses(
         if not watched:
             yield addresses
             return
-        watch = asyncio.create_task(_watch_server(folder, settings.embedded_run_as))
+        watch = asyncio.create_task(_watch_server(server, folder, settings.embedded_run_as))
         try:
             yield addresses
         finally:
@@ -188,10 +189,13 @@ async def database_addresses(
             await asyncio.wait([watch])
 
 
-async def _watch_server(folder: Path, run_as: str) -> None:
-    """Join the server now and then: joining one that is gone starts it."""
+async def _watch_server(server: EmbeddedServer, folder: Path, run_as: str) -> None:
+    """Look for the server now and then, and join one that is gone, which starts it."""
     while True:
         await asyncio.sleep(_WATCH_SECONDS)
+        # Joining looks at folders and accounts, in processes of its own when we are root.
+        if await server.is_listening():
+            continue
         try:
             async with await start(folder, run_as=run_as) as handle:
                 if handle.started:

@@ -2,19 +2,23 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import stat
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.script import ScriptDirectory
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from app.core import runtime
+from app.core import embedded_postgres, runtime
 from app.core.config import DEFAULT_SECRET_KEY, Settings
 from app.core.database import Database
+from app.core.embedded_postgres import EmbeddedHandle
 from app.core.migrations import SCRIPT_FOLDER
 from app.core.runtime import Addresses, CannotStartError, StopSignals
 from tests.support import databases
@@ -133,6 +137,36 @@ async def test_migrating_a_database_that_is_away_says_so(
 
     with pytest.raises(CannotStartError, match="can't be reached"):
         await runtime.migrate_if_needed(Addresses(away, away), settings)
+
+
+async def test_a_watched_server_is_joined_only_when_it_is_gone(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    joined = 0
+
+    async def counting(*arguments: Any, **options: Any) -> EmbeddedHandle:
+        nonlocal joined
+        joined += 1
+        return await embedded_postgres.start(*arguments, **options)
+
+    monkeypatch.setattr(runtime, "_WATCH_SECONDS", 0.02)
+    monkeypatch.setattr(runtime, "start", counting)
+    # Not below pytest's own folder: the account of a server that root starts can't enter that.
+    folder = Path(tempfile.mkdtemp(prefix="huike-watched-"))
+    folder.chmod(0o711)
+    own = settings.model_copy(update={"database_url": None, "data_dir": folder})
+    try:
+        async with runtime.database_addresses(own, watched=True):
+            await asyncio.sleep(0.5)
+            assert joined == 0
+            pid_file = folder / "postgres" / "data" / "postmaster.pid"
+            os.kill(int(pid_file.read_text().split()[0]), signal.SIGKILL)
+            async with asyncio.timeout(30):
+                while joined == 0:
+                    await asyncio.sleep(0.02)
+            assert joined == 1
+    finally:
+        shutil.rmtree(folder)
 
 
 @pytest.mark.parametrize("scheme", ["postgresql+asyncpg", "postgresql", "postgres"])
