@@ -1,5 +1,6 @@
 """GET /v1/vocabulary tells the truth: what the database checks, what the API document allows."""
 
+import html
 import re
 from typing import Any
 
@@ -13,7 +14,7 @@ import app.vocabulary
 from app.core.config import Settings
 from app.core.database import Database
 from app.main import create_app
-from app.vocabulary import VOCABULARIES, Code
+from app.vocabulary import VOCABULARIES, Code, EventRefusal
 
 QUOTED = re.compile(r"'([^']*)'::")
 # A list with one code is kept as `= 'code'`.
@@ -126,3 +127,23 @@ def test_the_api_document_allows_exactly_the_codes_of_a_vocabulary(application: 
     shown = {name: schema["enum"] for name, schema in schemas.items() if name in by_name}
     assert shown == {name: by_name[name] for name in shown}
     assert len(shown) >= 15
+
+
+def test_an_events_result_has_a_status_or_a_refusal_and_nothing_else(
+    application: FastAPI,
+) -> None:
+    result = application.openapi()["components"]["schemas"]["EventResult"]
+    said = result["properties"]["status"]["anyOf"]
+    assert said[0] == {"$ref": "#/components/schemas/EventStatus"}
+    assert [choice["enum"] for choice in said[1:]] == [[str(code) for code in EventRefusal]]
+
+
+async def test_every_fault_of_an_event_is_served_and_has_a_page_of_its_own(
+    client: httpx.AsyncClient,
+) -> None:
+    faults = (await served(client))["event_fault"]
+    assert len(faults) == 14
+    for fault in faults:
+        page = await client.get(f"/problems/{fault['code']}")
+        assert page.status_code == 200
+        assert f"<h1>{html.escape(fault['en'])}</h1>" in page.text
