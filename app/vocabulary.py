@@ -266,6 +266,7 @@ class TierCause(Code):
     INITIAL = "initial", "New card", "新建客户卡"
     UPGRADE = "upgrade", "Upgraded by a purchase", "购买升级"
     REVERSAL = "reversal", "The purchase that earned it was taken back", "升级所依据的购买已退回"
+    CARRIED = "carried", "Carried by other purchases", "由其他购买支撑"
     RECONCILED = "reconciled", "Found by the nightly run", "夜间核对"
 
 

@@ -611,7 +611,7 @@ def upgrade() -> None:
         sa.Column("purchase_id", sa.Uuid(), nullable=True),
         sa.Column("explanation", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.CheckConstraint(
-            "cause IN ('initial', 'upgrade', 'reversal', 'reconciled')",
+            "cause IN ('initial', 'upgrade', 'reversal', 'carried', 'reconciled')",
             name=op.f("ck_tier_assignment_cause"),
         ),
         sa.CheckConstraint(

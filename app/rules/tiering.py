@@ -126,12 +126,17 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """The tier a card holds: since when, which purchase earned it, and what it held before that."""
+    """The tier a card holds: since when, which purchase earned it, and what it held before that.
+
+    A tier whose purchase was taken back while others still earn it is carried by those: from then
+    on taking back any of them may end it.
+    """
 
     level: TierLevel
     since: date
     purchase_id: UUID | None = None
     before: "Held | None" = None
+    is_carried: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,8 +184,9 @@ def follow(
 
     ``net_before`` is the net spend without any of the steps. Higher spend lifts the card at once.
     Taking back the purchase that earned the tier, or a part of it, returns the card to the better
-    of what it still earns and what it held before; other refunds leave it where it is until an
-    evaluation.
+    of what it still earns and what it held before. Where the others still earn the tier they carry
+    it, and taking back one of them later may end it in the same way. Other refunds leave the card
+    where it is until an evaluation.
     """
     outcomes: list[StepOutcome] = []
     net = net_before
@@ -190,9 +196,12 @@ def follow(
         now, cause = held, None
         if policy.rank(earned) > policy.rank(held.level):
             now, cause = _lifted(held, earned, held.since, step.purchase_id), TierCause.UPGRADE
-        elif step.undoes is not None and step.undoes == held.purchase_id:
+        elif step.undoes is not None and (held.is_carried or step.undoes == held.purchase_id):
             now = _taken_back(policy, held, earned)
-            cause = TierCause.REVERSAL if now.level != held.level else None
+            if now.level != held.level:
+                cause = TierCause.REVERSAL
+            elif not held.is_carried:
+                cause = TierCause.CARRIED
         outcomes.append(StepOutcome(held.level, now, net, cause))
         held = now
     return outcomes
@@ -211,7 +220,7 @@ def _taken_back(policy: ThresholdPolicy, held: Held, level: TierLevel) -> Held:
     """
     before = held.before or Held(policy.levels[-1].level, held.since)
     if policy.rank(level) >= policy.rank(held.level):
-        return held
+        return replace(held, is_carried=True)
     if policy.rank(level) > policy.rank(before.level):
         return Held(level, held.since, held.purchase_id, before)
     return before
@@ -221,7 +230,9 @@ def held_of(policy: ThresholdPolicy, history: Sequence[Assigned]) -> Held | None
     """Return what a card holds by its history, oldest entry first; None without any."""
     held: Held | None = None
     for entry in history:
-        if entry.cause is TierCause.REVERSAL and held is not None:
+        if entry.cause is TierCause.CARRIED and held is not None:
+            held = replace(held, is_carried=True)
+        elif entry.cause is TierCause.REVERSAL and held is not None:
             held = replace(
                 _taken_back(policy, held, entry.level), level=entry.level, since=entry.since
             )

@@ -7,6 +7,7 @@ first (docs/adr/0005).
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -60,7 +61,7 @@ async def post_events(
     await post_voids(
         run, [one for one in fine(results) if isinstance(one.pending.event, VoidEvent)]
     )
-    await _settle(session, run)
+    await _settle(session, run, set(results[: len(pending)]))
     await outbox.write(run.connection, run.now, run.announcements)
     await trail.write(run.connection, run.now, request_id(), run.actions)
     return run, results
@@ -96,8 +97,12 @@ async def _released(run: Run, receipts: Sequence[ReceiptKey]) -> list[Posted]:
     return [Posted(pending_of(row)) for row in rows]
 
 
-async def _settle(session: AsyncSession, run: Run) -> None:
-    """Re-aggregate every card that was touched, move its tier, and note it with the events."""
+async def _settle(session: AsyncSession, run: Run, asked: set[Posted]) -> None:
+    """Re-aggregate every card that was touched, move its tier, and note it with the events.
+
+    What events that had waited do to a card is told with the last event that was asked about: the
+    till learns how the card stands when the transaction ends.
+    """
     in_order = {
         customer_id: sorted(steps, key=lambda step: step[0])
         for customer_id, steps in run.steps.items()
@@ -112,3 +117,14 @@ async def _settle(session: AsyncSession, run: Run) -> None:
         result = settled[customer_id]
         for (_, posted, _), outcome in zip(steps, result.outcomes, strict=True):
             posted.settled, posted.outcome = result, outcome
+        last_asked = next((one for _, one, _ in reversed(steps) if one in asked), None)
+        has_waited = any(one not in asked for _, one, _ in steps)
+        if has_waited and last_asked is not None and last_asked.outcome is not None:
+            end = result.outcomes[-1]
+            is_lifted = end.after != last_asked.outcome.before
+            last_asked.outcome = replace(
+                last_asked.outcome,
+                held=end.held,
+                net_spend=end.net_spend,
+                cause=last_asked.outcome.cause if is_lifted else None,
+            )

@@ -181,6 +181,8 @@ async def _write(session: AsyncSession, at: datetime, moves: Sequence[dict[str, 
         return
     connection = await raw_connection(session)
     await tiers.assign(connection, at, moves)
+    # A tier that is carried by other purchases from now on has not changed for anybody else.
+    changed = [move for move in moves if move["before"] != move["level"]]
     await trail.write(
         connection,
         at,
@@ -195,7 +197,7 @@ async def _write(session: AsyncSession, at: datetime, moves: Sequence[dict[str, 
                 "object_id": move["customer_id"],
                 "fields": ["tier"],
             }
-            for move in moves
+            for move in changed
         ],
     )
     await outbox.write(
@@ -213,7 +215,7 @@ async def _write(session: AsyncSession, at: datetime, moves: Sequence[dict[str, 
                     "cause": move["cause"],
                 },
             }
-            for move in moves
+            for move in changed
         ],
     )
 

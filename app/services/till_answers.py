@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from app.rules import tiering
 from app.rules.purchases import Fault
@@ -10,15 +10,79 @@ from app.schemas.common import BilingualText
 from app.schemas.pos_events import (
     EventProblem,
     EventResult,
+    SaleEvent,
     TillCustomer,
     TillNext,
     TillTier,
-    VoidEvent,
 )
 from app.services.posting_run import Posted, Run
 from app.vocabulary import BirthdayCalendar, EventStatus, Gender, TierCause, TierLevel
 
 PARKED_TITLE = BilingualText(en="It waits for the receipt it refers to", zh="等待其所引用的原小票")
+
+
+_CORRECT = ("Send it again with a new event_id.", "请更正后以新的 event_id 重新发送。")
+ADVICE: Final[Mapping[Fault, tuple[str, str]]] = {
+    Fault.WRONG_STORE: (
+        "An administrator can move the source to this store, and replay the event.",
+        "管理员可更改该来源的门店后重放。",
+    ),
+    Fault.WRONG_CURRENCY: (
+        "The chain books in one currency. " + _CORRECT[0],
+        "全店只用一种币种。" + _CORRECT[1],
+    ),
+    Fault.SUMS_MISMATCH: (
+        "Each amount has to be quantity × unit_price − discount, to the cent, and total their sum. "
+        + _CORRECT[0],
+        "每行 amount 须等于 quantity × unit_price − discount（精确到分），total 须为各行之和。"
+        + _CORRECT[1],
+    ),
+    Fault.OCCURRED_IN_FUTURE: (
+        "Set the till's clock. The event can be replayed once its time has come.",
+        "请校准收银机时钟；到时后可重放。",
+    ),
+    Fault.LINE_REPEATED: (
+        "Number the lines anew. " + _CORRECT[0],
+        "请重新编排行号。" + _CORRECT[1],
+    ),
+    Fault.RECEIPT_NUMBER_USED: (
+        "See the other receipt, and the source's receipt_rule. " + _CORRECT[0],
+        "请核对另一张小票与该来源的 receipt_rule。" + _CORRECT[1],
+    ),
+    Fault.CUSTOMER_UNREADABLE: (
+        "Correct the identity. " + _CORRECT[0],
+        "请更正客户身份。" + _CORRECT[1],
+    ),
+    Fault.CARD_UNKNOWN: (
+        "Correct the card's id. " + _CORRECT[0],
+        "请更正客户卡编号。" + _CORRECT[1],
+    ),
+    Fault.SOURCE_UNKNOWN: (
+        "Correct original.source, or let it be created and replay the event.",
+        "请更正 original.source，或建立该来源后重放。",
+    ),
+    Fault.NOT_A_SALE: (
+        "Name the sale in original. " + _CORRECT[0],
+        "original 须指向销售小票。" + _CORRECT[1],
+    ),
+    Fault.ALREADY_VOIDED: (
+        "There is nothing left to take back.",
+        "已无可退内容。",
+    ),
+    Fault.HAS_REFUNDS: (
+        "Void its refunds first, and replay the event.",
+        "请先作废其退货，再重放。",
+    ),
+    Fault.REFUND_EXCEEDS_SALE: (
+        "Take back no more of a line than is left of it. " + _CORRECT[0],
+        "退货不得超过该行剩余的数量与金额。" + _CORRECT[1],
+    ),
+    Fault.LINE_UNKNOWN: (
+        "refunds_line names a line_number of the sale. " + _CORRECT[0],
+        "refunds_line 须为原销售的行号。" + _CORRECT[1],
+    ),
+}
+"""What a till's developer can do about each fault."""
 
 
 def answer_for(run: Run, posted: Posted) -> EventResult:
@@ -44,8 +108,8 @@ def problem_of(status: EventStatus, fault: Fault | None) -> EventProblem | None:
             type=f"/problems/{fault}",
             title=BilingualText(en=fault.label.en, zh=fault.label.zh),
             detail=BilingualText(
-                en=f"The event is kept; list it with status={EventStatus.HELD}.",
-                zh=f"事件已保存，可用 status={EventStatus.HELD} 查询。",
+                en=f"{ADVICE[fault][0]} The event is kept as {EventStatus.HELD}.",
+                zh=f"{ADVICE[fault][1]}事件已搁置（{EventStatus.HELD}）。",
             ),
             errors=None,
         )
@@ -71,7 +135,7 @@ def _tier(posted: Posted) -> TillTier | None:
     return TillTier(
         before=outcome.before,
         after=outcome.after,
-        changed=outcome.cause is not None,
+        changed=outcome.before != outcome.after,
         net_spend=outcome.net_spend,
         next=None if above is None or missing is None else TillNext(
             level=above.level, missing=missing
@@ -81,7 +145,7 @@ def _tier(posted: Posted) -> TillTier | None:
 
 
 def _greeting(run: Run, posted: Posted, card: Mapping[str, Any]) -> BilingualText | None:
-    if isinstance(posted.pending.event, VoidEvent):
+    if not isinstance(posted.pending.event, SaleEvent):
         return None
     honorific = {str(Gender.FEMALE): "女士", str(Gender.MALE): "先生"}.get(card["gender"] or "", "")
     zh, en = f"{card['name']}{honorific}，您好！", f"Welcome, {card['name']}!"

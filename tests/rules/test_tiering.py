@@ -189,7 +189,7 @@ def test_taking_it_back_in_parts_ends_where_taking_it_back_at_once_does() -> Non
         Step(FOUR, yuan("-999.99"), undoes=ONE),
     ) == [
         (MAIN, UPGRADE, "1100.00"),
-        (MAIN, None, "1000.00"),
+        (MAIN, TierCause.CARRIED, "1000.00"),
         (ORDINARY, REVERSAL, "999.99"),
         (SMALL, REVERSAL, "0.00"),
     ]

@@ -152,3 +152,38 @@ async def test_every_change_by_a_till_is_in_the_trail_and_told_to_others(
     assert [(str(e.subject_id), e.customer_id) for e in attached] == [
         (bought["purchase_id"], customer_id)
     ]
+
+
+async def test_a_tier_carried_by_another_purchase_goes_with_that_purchase(
+    client: httpx.AsyncClient, world: World, database: Database
+) -> None:
+    customer_id = await card(client, world)
+    first, second = sale("1200.00"), sale("1200.00")
+    await send_event(client, world, first)
+    await send_event(client, world, second)
+    kept = (await send_event(client, world, refund(first))).json()["tier"]
+    assert (kept["before"], kept["after"], kept["changed"]) == ("main", "main", False)
+    read = await client.get(f"/v1/customers/{customer_id}/tier", headers=world.headers())
+    assert (read.json()["cause"]["code"], read.json()["purchase_id"]) == ("carried", None)
+
+    lost = (await send_event(client, world, refund(second))).json()["tier"]
+
+    assert (lost["before"], lost["after"], lost["net_spend"]) == ("main", "small", "0.00")
+    async with database.transaction() as session:
+        told = (await session.scalars(select(OutboxEvent).order_by(col(OutboxEvent.id)))).all()
+    assert [event.payload["after"] for event in told if event.type == "tier.changed"] == [
+        "main", "small",
+    ]  # fmt: skip
+
+
+async def test_a_till_is_told_how_the_card_stands_with_the_refund_that_had_waited(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    await card(client, world)
+    await send_event(client, world, sale("400.00"))
+    bought = sale("1200.00")
+    assert (await send_event(client, world, refund(bought))).json()["status"] == "parked"
+    answer = (await send_event(client, world, bought)).json()
+    assert answer["tier"]["after"] == answer["tier"]["before"] == "ordinary"
+    assert (answer["tier"]["changed"], answer["tier"]["net_spend"]) == (False, "400.00")
+    assert answer["greeting"]["en"] == "Welcome, 王小明!"

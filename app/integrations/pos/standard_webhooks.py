@@ -35,6 +35,12 @@ def verify(
         UnauthenticatedError: ``webhook-signature-invalid``, or with a valid signature
             ``webhook-timestamp``.
     """
+    for name in ("webhook-id", "webhook-timestamp", "webhook-signature"):
+        if not headers.get(name):
+            raise _invalid(
+                f"The header {name} is missing: sign as Standard Webhooks say.",
+                f"缺少请求头 {name}：请按 Standard Webhooks 规则签名。",
+            )
     message_id = headers.get("webhook-id", "")
     timestamp = headers.get("webhook-timestamp", "")
     if not _MESSAGE_ID.fullmatch(message_id) or not _TIMESTAMP.fullmatch(timestamp):
@@ -71,9 +77,8 @@ def _signatures(header: str) -> list[bytes]:
     ]
 
 
-def _invalid() -> UnauthenticatedError:
-    return UnauthenticatedError(
-        "None of the source's live secrets signed these bytes.",
-        code="webhook-signature-invalid",
-        detail_zh="该来源的有效密钥均未签署这些字节。",
-    )
+def _invalid(
+    detail: str = "None of the source's live secrets signed these bytes.",
+    detail_zh: str = "该来源的有效密钥均未签署这些字节。",
+) -> UnauthenticatedError:
+    return UnauthenticatedError(detail, code="webhook-signature-invalid", detail_zh=detail_zh)
