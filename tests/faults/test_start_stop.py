@@ -88,16 +88,16 @@ class Home:
 
 
 class Run:
-    """One ``huike run``."""
+    """One ``huike run``, or another command that serves."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, command: str = "run") -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.said = home.folder / f"said-{self.port}"
         self.begun = clock.monotonic_seconds()
         with self.said.open("wb") as said:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "app.cli", "run", "--port", str(self.port)],
+                [sys.executable, "-m", "app.cli", command, "--port", str(self.port)],
                 cwd=home.folder,
                 env=home.environment,
                 stdin=subprocess.DEVNULL,
@@ -149,9 +149,9 @@ class Run:
 
 
 @contextmanager
-def running(home: Home) -> Iterator[Run]:
+def running(home: Home, command: str = "run") -> Iterator[Run]:
     """Start ``huike run`` and wait for it; what still runs at the end of the block is killed."""
-    run = Run(home)
+    run = Run(home, command)
     try:
         run.first_answer_seconds()
         yield run
