@@ -8,6 +8,7 @@ from typing import Final
 import asyncpg
 
 from app.core.database import mapping_failures
+from app.core.dsn import plain_dsn
 
 _LOCK_CLASS: Final = 0x4855494B
 _CONNECT_SECONDS: Final = 5.0
@@ -23,12 +24,13 @@ async def alone(database_url: str, name: str) -> AsyncIterator[None]:
     Raises:
         UnavailableError: the database can't be reached.
     """
-    dsn = database_url.replace("postgresql+asyncpg://", "postgresql://", 1)
     # Two halves of 32 bits, signed: ours among others' locks, and the name among ours.
     key = zlib.crc32(name.encode()) - 2**31
     with mapping_failures():
         connection = await asyncpg.connect(
-            dsn, timeout=_CONNECT_SECONDS, server_settings={"application_name": f"huike {name}"}
+            plain_dsn(database_url),
+            timeout=_CONNECT_SECONDS,
+            server_settings={"application_name": f"huike {name}"},
         )
     try:
         with mapping_failures():

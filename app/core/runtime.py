@@ -25,6 +25,7 @@ import asyncpg
 import structlog
 
 from app.core.config import DEFAULT_SECRET_KEY, Settings
+from app.core.dsn import SQLALCHEMY_SCHEME, plain_dsn
 from app.core.embedded_postgres import (
     EmbeddedPostgresError,
     EmbeddedServer,
@@ -232,7 +233,7 @@ async def migrate_if_needed(addresses: Addresses, settings: Settings) -> bool:
         CannotStartError: the database can't be reached, or a newer Huike migrated it.
     """
     try:
-        current = await _current_revision(addresses.owner)
+        current = await current_revision(addresses.owner)
     except (OSError, asyncpg.PostgresError) as error:
         raise CannotStartError(f"The database can't be reached: {error}") from error
     known = revisions()
@@ -269,7 +270,7 @@ def revisions(folder: Path = VERSIONS_FOLDER) -> Sequence[str]:
 
 async def _check_given_database(addresses: Addresses) -> None:
     try:
-        current = await _current_revision(addresses.service)
+        current = await current_revision(addresses.service)
     except (OSError, asyncpg.PostgresError) as error:
         log.warning("database_unreachable_at_start", error=type(error).__name__)
         return
@@ -284,9 +285,9 @@ async def _check_given_database(addresses: Addresses) -> None:
         log.warning("database_is_newer_than_code", revision=current, known=known[-1])
 
 
-async def _current_revision(url: str) -> str | None:
-    dsn = url.replace("postgresql+asyncpg://", "postgresql://", 1)
-    connection = await asyncpg.connect(dsn, timeout=_CONNECT_SECONDS)
+async def current_revision(url: str) -> str | None:
+    """Return the revision a database is at, None when it was never migrated."""
+    connection = await asyncpg.connect(plain_dsn(url), timeout=_CONNECT_SECONDS)
     try:
         if await connection.fetchval("SELECT to_regclass('alembic_version')") is None:
             return None
@@ -308,10 +309,10 @@ def _upgrade(owner_url: str, service_role: str) -> None:
 
 def _asyncpg_url(url: str) -> str:
     """Accept the spellings of a PostgreSQL address that people know."""
-    for prefix in ("postgresql+asyncpg://", "postgresql://", "postgres://"):
+    for prefix in (SQLALCHEMY_SCHEME, "postgresql://", "postgres://"):
         if url.startswith(prefix):
-            return "postgresql+asyncpg://" + url.removeprefix(prefix)
-    raise CannotStartError("HUIKE_DATABASE_URL must begin with postgresql+asyncpg://")
+            return SQLALCHEMY_SCHEME + url.removeprefix(prefix)
+    raise CannotStartError(f"HUIKE_DATABASE_URL must begin with {SQLALCHEMY_SCHEME}")
 
 
 # --- Port -------------------------------------------------------------------------------------

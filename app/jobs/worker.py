@@ -19,6 +19,7 @@ from pgqueuer.models import Job as QueuedJob
 from app.core import clock
 from app.core.config import Settings
 from app.core.database import Database
+from app.core.dsn import plain_dsn
 from app.core.errors import HuikeError
 from app.core.queue import enqueue, read_payload
 from app.jobs.nightly import STEPS, newest_due_night
@@ -115,9 +116,8 @@ class _Worker:
             await asyncio.wait([watch, limit])
 
     async def _work_on_one_connection(self) -> None:
-        dsn = self.context.database_url.replace("postgresql+asyncpg://", "postgresql://", 1)
         connection = await asyncpg.connect(
-            dsn,
+            plain_dsn(self.context.database_url),
             timeout=_CONNECT_SECONDS,
             command_timeout=_COMMAND_SECONDS,
             server_settings={"application_name": "huike-worker-queue"},

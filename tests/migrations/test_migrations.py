@@ -13,8 +13,10 @@ from alembic.config import Config
 
 import app.models  # noqa: F401 - the tables register themselves with the metadata
 from app.core.database import metadata
+from app.core.dsn import plain_dsn
 from app.core.ids import new_id
-from app.core.migrations import alembic_config, current_revision, newest_revision, plain_dsn
+from app.core.migrations import alembic_config
+from app.core.runtime import current_revision, revisions
 from app.models.columns import CodeColumn
 from tests.support import databases
 
@@ -92,7 +94,7 @@ async def test_up_from_nothing_down_and_up_again_without_drift(empty_database: s
     config, url = config_of(empty_database), databases.url_for(empty_database, databases.OWNER)
     assert await current_revision(url) is None
     await asyncio.to_thread(command.upgrade, config, "head")
-    assert await current_revision(url) == newest_revision()
+    assert await current_revision(url) == revisions()[-1]
     first = await layout_of(empty_database)
     assert {row[0] for row in first[0]} >= set(metadata.tables)
     await asyncio.to_thread(command.check, config)
