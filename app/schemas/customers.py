@@ -18,6 +18,7 @@ from pydantic_core import PydanticCustomError
 from app.locale.birthdays import lunar_day_exists, solar_day_exists
 from app.locale.names import tidy_name
 from app.schemas.common import DAY_SCHEMA, Day, Input, LabelledCode, Output
+from app.schemas.patch import Patch, omittable
 from app.vocabulary import (
     ActorKind,
     BirthdayCalendar,
@@ -178,14 +179,10 @@ class CustomerCreate(Input):
     )
 
 
-class CustomerUpdate(Input):
-    """A change of a card: what is left out stays, null empties.
+class CustomerUpdate(Patch):
+    """A change of a card: what is left out stays, null empties."""
 
-    Defaults are never read: what was sent is told by ``model_fields_set``. Those of fields that
-    cannot be emptied are factories, which the API document does not show.
-    """
-
-    name: Name = Field(default_factory=str)
+    name: Name = omittable()
     gender: Gender | None = None
     birthday: BirthdayInput | None = None
     marital_status: MaritalStatus | None = None
@@ -196,11 +193,11 @@ class CustomerUpdate(Input):
     size_band: SizeBand | None = None
     region: ShortText | None = None
     address: LongText | None = None
-    origin: CustomerOrigin = Field(default_factory=lambda: CustomerOrigin.OTHER)
+    origin: CustomerOrigin = omittable()
     home_store_id: UUID | None = None
     owner_staff_id: UUID | None = None
     note: LongText | None = Field(default=None, examples=["Prefers to be called in the evening."])
-    registered_on: RegistrationDay = Field(default_factory=lambda: date.min)
+    registered_on: RegistrationDay = omittable()
 
 
 class Card(Output):

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.core import clock, security
-from app.core.errors import ConflictError, FieldError, InvalidInputError
+from app.core.errors import ConflictError
 from app.core.ids import new_id
 from app.models import ApiClient, ApiKey
 from app.rules.access import API_CLIENT_SCOPES, Actor
@@ -148,7 +148,12 @@ async def create_key(
     """
     now = clock.now()
     if body.expires_at is not None and body.expires_at <= now:
-        raise _unacceptable("/expires_at", "past", "A key can't expire before it is made.")
+        raise changes.unacceptable(
+            "/expires_at",
+            "past",
+            "A key can't expire before it is made.",
+            "密钥的到期时间不可早于创建时间。",
+        )
     await changes.lock(session, ApiClient, client_id)
     expired = await session.scalars(
         update(ApiKey)
@@ -236,19 +241,12 @@ async def revoke_key(session: AsyncSession, actor: Actor, client_id: UUID, key_i
 
 def _check_scopes(scopes: Sequence[Permission]) -> None:
     if not API_CLIENT_SCOPES.issuperset(scopes):
-        raise _unacceptable(
+        raise changes.unacceptable(
             "/scopes",
             "not-for-machines",
             "Administration of people, keys and tills stays with people.",
+            "员工、密钥与收银来源的管理只能由员工进行。",
         )
-
-
-def _unacceptable(pointer: str, code: str, detail: str) -> InvalidInputError:
-    return InvalidInputError(
-        "Some values are not acceptable.",
-        [FieldError(pointer, code, detail)],
-        detail_zh="部分值不可接受。",
-    )
 
 
 async def _set_disabled(

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.core import clock
-from app.core.errors import NotFoundError, PreconditionFailedError
+from app.core.errors import FieldError, InvalidInputError, NotFoundError, PreconditionFailedError
 from app.models import ApiClient, AuditEntry, Product, Source, Staff, Store
 from app.rules.access import Actor
 from app.services.trail import record_action
@@ -56,6 +56,16 @@ def not_found() -> NotFoundError:
     return NotFoundError(
         "There is no such thing, or not for you.", detail_zh="不存在，或您无权查看。"
     )
+
+
+def unacceptable(pointer: str, code: str, detail: str, detail_zh: str) -> InvalidInputError:
+    """Return the refusal of one value; the sentences are shown, and never repeat the value."""
+    return not_acceptable([FieldError(pointer, code, detail, detail_zh)])
+
+
+def not_acceptable(found: Sequence[FieldError]) -> InvalidInputError:
+    """Return the refusal of several values."""
+    return InvalidInputError("Some values are not acceptable.", found, detail_zh="部分值不可接受。")
 
 
 async def check_version(

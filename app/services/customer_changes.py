@@ -19,11 +19,24 @@ from app.core.ids import new_id
 from app.models import Customer, CustomerChange
 from app.queries import customers as queries
 from app.rules.access import Actor
+from app.schemas.customers import Card
 from app.services.trail import announce, record_action
 from app.vocabulary import Action, CustomerStatus, DomainEvent
 
 Changes = Mapping[str, tuple[Any, Any]]
 """For each field what it was and what it becomes, as JSON values."""
+
+
+async def get_customer(session: AsyncSession, customer_id: UUID) -> Card:
+    """Return a card.
+
+    Raises:
+        NotFoundError: no such card.
+    """
+    card = await queries.find_card(session, customer_id)
+    if card is None:
+        raise card_not_found()
+    return card
 
 
 async def get_for_change(

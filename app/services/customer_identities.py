@@ -24,8 +24,8 @@ from app.rules.access import Actor
 from app.schemas.customers import MAXIMUM_IDENTITIES, Card, IdentityInput, IdentityReference
 from app.services.attachment import attach_purchases
 from app.services.customer_changes import (
-    card_not_found,
     check_active,
+    get_customer,
     get_for_change,
     write_change,
 )
@@ -43,7 +43,14 @@ def key_of(reference: IdentityReference, settings: Settings, pointer: str = "") 
     except IdentityError as error:
         raise InvalidInputError(
             "The identity is not acceptable.",
-            [FieldError(f"{pointer}/{error.part}", f"invalid-{reference.kind.value}", str(error))],
+            [
+                FieldError(
+                    f"{pointer}/{error.part}",
+                    f"invalid-{reference.kind.value}",
+                    str(error),
+                    error.message_zh,
+                )
+            ],
             detail_zh="该身份不可接受。",
         ) from error
 
@@ -66,10 +73,15 @@ def rows_of(
             found.extend(error.errors)
             continue
         if key in keys:
-            found.append(FieldError(f"{pointer}/value", "duplicate", "Given twice."))
+            found.append(FieldError(f"{pointer}/value", "duplicate", "Given twice.", "重复给出。"))
         if given.is_primary and key.kind in primaries:
             found.append(
-                FieldError(f"{pointer}/is_primary", "duplicate", "One of each kind is primary.")
+                FieldError(
+                    f"{pointer}/is_primary",
+                    "duplicate",
+                    "One of each kind is primary.",
+                    "每种身份只能有一个为首选。",
+                )
             )
         keys.add(key)
         if given.is_primary:
@@ -207,7 +219,14 @@ async def add_identity(
     if len(before) >= MAXIMUM_IDENTITIES:
         raise InvalidInputError(
             "The card has as many identities as a card may have.",
-            [FieldError("", "too-many", f"A card has {MAXIMUM_IDENTITIES} identities at most.")],
+            [
+                FieldError(
+                    "",
+                    "too-many",
+                    f"A card has {MAXIMUM_IDENTITIES} identities at most.",
+                    f"一张客户卡最多有 {MAXIMUM_IDENTITIES} 个身份。",
+                )
+            ],
             detail_zh="该客户卡的身份数量已达上限。",
         )
     was = [in_history(other) for other in before]
@@ -232,7 +251,7 @@ async def add_identity(
             .values(is_primary=False)
         )
     await claim(session, actor, settings, customer_id, [row], ["/value"])
-    return await _card(session, customer_id)
+    return await get_customer(session, customer_id)
 
 
 async def remove_identity(
@@ -268,7 +287,7 @@ async def remove_identity(
             col(Identity.customer_id) == customer_id,
         )
     )
-    return await _card(session, customer_id)
+    return await get_customer(session, customer_id)
 
 
 async def _identities_of(session: AsyncSession, customer_id: UUID) -> list[CustomerIdentity]:
@@ -279,10 +298,3 @@ async def _identities_of(session: AsyncSession, customer_id: UUID) -> list[Custo
         .execution_options(populate_existing=True)
     )
     return list(rows)
-
-
-async def _card(session: AsyncSession, customer_id: UUID) -> Card:
-    card = await queries.find_card(session, customer_id)
-    if card is None:
-        raise card_not_found()
-    return card

@@ -12,7 +12,7 @@ from sqlmodel import col
 
 from app.core import clock
 from app.core.config import Settings
-from app.core.errors import ConflictError, FieldError, InvalidInputError
+from app.core.errors import ConflictError, FieldError
 from app.core.ids import new_id
 from app.locale.birthdays import earliest_solar_day
 from app.models import Customer, Staff, Store
@@ -28,15 +28,16 @@ from app.schemas.customers import (
     CustomerUpdate,
 )
 from app.services import customer_identities, tiers
+from app.services.changes import not_acceptable
 from app.services.customer_changes import (
     Changes,
-    card_not_found,
     check_active,
     check_store,
     get_for_change,
     write_change,
     write_history,
 )
+from app.services.customer_changes import get_customer as get_customer
 from app.vocabulary import (
     Action,
     BirthdayCalendar,
@@ -81,7 +82,7 @@ async def create_customer(
     found = await _problems_of(session, settings, given.kind, values)
     rows = customer_identities.rows_of(customer_id, given.identities, settings, found)
     if found:
-        raise _not_acceptable(found)
+        raise not_acceptable(found)
     await session.execute(
         insert(Customer).values(
             id=customer_id,
@@ -114,18 +115,6 @@ async def create_customer(
     pointers = [f"/identities/{index}/value" for index in range(len(rows))]
     await customer_identities.claim(session, actor, settings, customer_id, rows, pointers)
     return await get_customer(session, customer_id)
-
-
-async def get_customer(session: AsyncSession, customer_id: UUID) -> Card:
-    """Return a card.
-
-    Raises:
-        NotFoundError: no such card.
-    """
-    card = await queries.find_card(session, customer_id)
-    if card is None:
-        raise card_not_found()
-    return card
 
 
 async def list_customers(
@@ -176,16 +165,17 @@ async def update_customer(
     """
     customer = await get_for_change(session, actor, customer_id, seen)
     check_active(customer)
-    sent = {field: getattr(given, field) for field in given.model_fields_set}
     changed = {
-        field: value for field, value in sent.items() if _json(value) != _stands(customer, field)
+        field: value
+        for field, value in given.changes().items()
+        if _json(value) != _stands(customer, field)
     }
     if changed:
         if "home_store_id" in changed:
             check_store(actor, changed["home_store_id"])
         found = await _problems_of(session, settings, customer.kind, changed)
         if found:
-            raise _not_acceptable(found)
+            raise not_acceptable(found)
         changes: Changes = {
             field: (_stands(customer, field), _json(value)) for field, value in changed.items()
         }
@@ -246,25 +236,45 @@ async def _problems_of(
 ) -> list[FieldError]:
     given = {field: value for field, value in values.items() if value is not None}
     found = [
-        FieldError(f"/{field}", "not-for-this-kind", f"A card of the kind {kind} has no {field}.")
+        FieldError(
+            f"/{field}",
+            "not-for-this-kind",
+            f"A card of the kind {kind} has no {field}.",
+            f"{kind.label.zh}卡没有 {field} 字段。",
+        )
         for field in sorted(FOREIGN_FIELDS[kind] & given.keys())
     ]
     today = clock.today(settings.zone)
     if "birthday" in given and _is_after(given["birthday"], today):
-        found.append(FieldError("/birthday", "in-the-future", "Nobody is born in the future."))
+        found.append(
+            FieldError(
+                "/birthday", "in-the-future", "Nobody is born in the future.", "生日不可在未来。"
+            )
+        )
     if "registered_on" in given and given["registered_on"] > today:
-        found.append(FieldError("/registered_on", "in-the-future", "This day is yet to come."))
+        found.append(
+            FieldError(
+                "/registered_on", "in-the-future", "This day is yet to come.", "这一天尚未到来。"
+            )
+        )
     if "home_store_id" in given:
         store = select(col(Store.id)).where(col(Store.id) == given["home_store_id"])
         if await session.scalar(store) is None:
-            found.append(FieldError("/home_store_id", "unknown", "There is no such store."))
+            found.append(
+                FieldError("/home_store_id", "unknown", "There is no such store.", "没有这家门店。")
+            )
     if "owner_staff_id" in given:
         owner = select(col(Staff.id)).where(
             col(Staff.id) == given["owner_staff_id"], col(Staff.disabled_at).is_(None)
         )
         if await session.scalar(owner) is None:
             found.append(
-                FieldError("/owner_staff_id", "unknown", "There is no such active account.")
+                FieldError(
+                    "/owner_staff_id",
+                    "unknown",
+                    "There is no such active account.",
+                    "没有这个有效的员工账号。",
+                )
             )
     return found
 
@@ -278,10 +288,6 @@ def _is_after(birthday: BirthdayInput, today: date) -> bool:
         birthday.year, birthday.month, birthday.day, is_leap_month=birthday.is_leap_month
     )
     return earliest > today
-
-
-def _not_acceptable(found: Sequence[FieldError]) -> InvalidInputError:
-    return InvalidInputError("Some values are not acceptable.", found, detail_zh="部分值不可接受。")
 
 
 def _columns(values: Mapping[str, Any]) -> dict[str, Any]:

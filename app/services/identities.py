@@ -18,10 +18,13 @@ _SYSTEM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 class IdentityError(ValueError):
-    """No such identity can be; ``part`` is the field that is wrong."""
+    """No such identity can be, said in both languages; ``part`` is the field that is wrong."""
 
-    def __init__(self, message: str, part: Literal["system", "value"] = "value") -> None:
+    def __init__(
+        self, message: str, message_zh: str, part: Literal["system", "value"] = "value"
+    ) -> None:
         super().__init__(message)
+        self.message_zh = message_zh
         self.part: Literal["system", "value"] = part
 
 
@@ -46,7 +49,7 @@ def normalise(kind: IdentityKind, system: str | None, value: str, region: str) -
             value.
     """
     if len(value) > MAXIMUM_VALUE_LENGTH:
-        raise IdentityError(f"longer than {MAXIMUM_VALUE_LENGTH} characters")
+        raise _too_long(MAXIMUM_VALUE_LENGTH)
     if kind is IdentityKind.PHONE:
         normalised = _phone(value, region)
     elif kind is IdentityKind.EMAIL:
@@ -56,14 +59,23 @@ def normalise(kind: IdentityKind, system: str | None, value: str, region: str) -
     return IdentityKey(kind, _system(kind, system), normalised)
 
 
+def _too_long(limit: int) -> IdentityError:
+    return IdentityError(f"longer than {limit} characters", f"超过 {limit} 个字符。")
+
+
 def _system(kind: IdentityKind, system: str | None) -> str:
     if kind is not IdentityKind.EXTERNAL:
         if system:
-            raise IdentityError("only an external identity names its system", "system")
+            raise IdentityError(
+                "only an external identity names its system",
+                "只有外部系统编号才可注明系统。",
+                "system",
+            )
         return ""
     if not system or not _SYSTEM.fullmatch(system):
         raise IdentityError(
             "an external identity names its system: 1 to 64 letters, digits, '_', '.', '-'",
+            "外部系统编号须注明系统：1–64 个字母、数字、“_”、“.”、“-”。",
             "system",
         )
     return system
@@ -73,7 +85,9 @@ def _phone(written: str, region: str) -> str:
     try:
         return normalise_phone(written, region)
     except ValueError as error:
-        raise IdentityError(str(error)) from error
+        raise IdentityError(
+            str(error), "不是有效的电话号码：须为数字，境外号码须带国家代码。"
+        ) from error
 
 
 def _email(written: str) -> str:
@@ -81,14 +95,16 @@ def _email(written: str) -> str:
         # Whether a domain takes mail today says nothing about tomorrow, and asks the network.
         found = validate_email(fold_width(written).strip(), check_deliverability=False)
     except EmailNotValidError as error:
-        raise IdentityError("not a valid e-mail address") from error
+        raise IdentityError("not a valid e-mail address", "不是有效的电子邮箱地址。") from error
     return found.normalized
 
 
 def _word(written: str) -> str:
     text = fold_width(written).strip()
     if len(text) > MAXIMUM_WORD_LENGTH:
-        raise IdentityError(f"longer than {MAXIMUM_WORD_LENGTH} characters")
+        raise _too_long(MAXIMUM_WORD_LENGTH)
     if not is_one_word(text):
-        raise IdentityError("empty, or with spaces or invisible characters in it")
+        raise IdentityError(
+            "empty, or with spaces or invisible characters in it", "为空，或含有空格或不可见字符。"
+        )
     return text

@@ -10,6 +10,7 @@ from sqlmodel import col
 
 from app.core.errors import NotFoundError
 from app.models import Customer, CustomerStats, Purchase, PurchaseLine
+from app.services.customer_changes import card_not_found
 
 
 async def list_purchases(
@@ -80,4 +81,4 @@ async def _require_card(session: AsyncSession, customer_id: UUID) -> None:
         await session.scalar(select(col(Customer.id)).where(col(Customer.id) == customer_id))
         is None
     ):
-        raise NotFoundError("There is no such card.", detail_zh="没有这张客户卡。")
+        raise card_not_found()

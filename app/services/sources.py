@@ -11,7 +11,7 @@ from sqlmodel import col
 
 from app.core import clock, security
 from app.core.config import Settings
-from app.core.errors import ConflictError, FieldError, InvalidInputError
+from app.core.errors import ConflictError
 from app.core.ids import new_id
 from app.models import PosEvent, Receipt, Source, SourceSecret, Store
 from app.rules.access import Actor
@@ -237,10 +237,8 @@ async def _store_secret(
 
 async def _check_store(session: AsyncSession, store_id: UUID) -> None:
     if not await session.scalar(select(exists().where(col(Store.id) == store_id))):
-        raise InvalidInputError(
-            "Some values are not acceptable.",
-            [FieldError("/store_id", "unknown", "There is no such shop.")],
-            detail_zh="部分值不可接受。",
+        raise changes.unacceptable(
+            "/store_id", "unknown", "There is no such shop.", "没有这家门店。"
         )
 
 

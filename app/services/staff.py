@@ -14,7 +14,7 @@ from sqlmodel import col
 
 from app.core import clock, security
 from app.core.database import raw_connection
-from app.core.errors import ConflictError, FieldError, InvalidInputError
+from app.core.errors import ConflictError
 from app.core.ids import new_id
 from app.models import Staff, StaffAbsence, StaffStore, Store
 from app.queries import staff as queries
@@ -211,7 +211,12 @@ async def hand_over_cards(
         ConflictError: who is to take over is disabled.
     """
     if to_staff_id == staff_id:
-        raise _unacceptable("/to_staff_id", "same", "Cards are handed over to somebody else.")
+        raise changes.unacceptable(
+            "/to_staff_id",
+            "same",
+            "Cards are handed over to somebody else.",
+            "客户卡须移交给他人。",
+        )
     rows = await session.scalars(
         select(Staff)
         .where(col(Staff.id).in_([staff_id, to_staff_id]))
@@ -224,7 +229,9 @@ async def hand_over_cards(
     if staff_id not in found:
         raise changes.not_found()
     if to_staff_id not in found:
-        raise _unacceptable("/to_staff_id", "unknown", "There is no such member of staff.")
+        raise changes.unacceptable(
+            "/to_staff_id", "unknown", "There is no such member of staff.", "没有这名员工。"
+        )
     if found[to_staff_id].disabled_at is not None:
         raise ConflictError(
             "Who is to take over is disabled.",
@@ -251,7 +258,9 @@ async def create_absence(
         InvalidInputError: it ends before it starts.
     """
     if body.ends_on < body.starts_on:
-        raise _unacceptable("/ends_on", "before-start", "It ends before it starts.")
+        raise changes.unacceptable(
+            "/ends_on", "before-start", "It ends before it starts.", "结束日期早于开始日期。"
+        )
     await _check_reaches(session, actor, staff_id)
     absence = StaffAbsence(
         staff_id=staff_id, id=new_id(), created_at=clock.now(), **body.model_dump()
@@ -369,9 +378,16 @@ def _check_not_last_admin(staff: Staff, other_admins: int) -> None:
 def _check_role_fits(role: Role, store_ids: Iterable[UUID]) -> None:
     has_stores = any(True for _ in store_ids)
     if role in STORE_BOUND_ROLES and not has_stores:
-        raise _unacceptable("/store_ids", "missing", "This role is bound to at least one shop.")
+        raise changes.unacceptable(
+            "/store_ids",
+            "missing",
+            "This role is bound to at least one shop.",
+            "该角色须至少绑定一家门店。",
+        )
     if role not in STORE_BOUND_ROLES and has_stores:
-        raise _unacceptable("/store_ids", "not-bound", "This role is not bound to shops.")
+        raise changes.unacceptable(
+            "/store_ids", "not-bound", "This role is not bound to shops.", "该角色不绑定门店。"
+        )
 
 
 async def _check_stores(session: AsyncSession, store_ids: Iterable[UUID]) -> None:
@@ -384,7 +400,9 @@ async def _check_stores(session: AsyncSession, store_ids: Iterable[UUID]) -> Non
         )
     )
     if known != wanted:
-        raise _unacceptable("/store_ids", "unknown", "A shop is unknown or closed.")
+        raise changes.unacceptable(
+            "/store_ids", "unknown", "A shop is unknown or closed.", "有门店不存在或已停用。"
+        )
 
 
 async def _write_stores(session: AsyncSession, staff_id: UUID, store_ids: Iterable[UUID]) -> None:
@@ -419,14 +437,6 @@ def _generated_password() -> str:
     return "-".join(
         "".join(secrets.choice(_PASSWORD_ALPHABET) for _ in range(_GROUP_LENGTH))
         for _ in range(_PASSWORD_GROUPS)
-    )
-
-
-def _unacceptable(pointer: str, code: str, detail: str) -> InvalidInputError:
-    return InvalidInputError(
-        "Some values are not acceptable.",
-        [FieldError(pointer, code, detail)],
-        detail_zh="部分值不可接受。",
     )
 
 

@@ -15,7 +15,7 @@ from sqlmodel import col
 from app.core import clock
 from app.core.config import Settings
 from app.core.database import raw_connection
-from app.core.errors import FieldError, InvalidInputError, NotFoundError
+from app.core.errors import FieldError, InvalidInputError
 from app.core.ids import new_id
 from app.core.logging import request_id
 from app.models import Customer, CustomerStats, TierAssignment, TierPolicy
@@ -24,6 +24,7 @@ from app.rules import tiering
 from app.rules.access import Actor
 from app.rules.tiering import Assigned, Held, Standing, Step, StepOutcome, ThresholdPolicy
 from app.services.changes import page_of
+from app.services.customer_changes import card_not_found
 from app.vocabulary import (
     Action,
     ActorKind,
@@ -304,7 +305,7 @@ async def get_tier(session: AsyncSession, settings: Settings, customer_id: UUID)
         )
     ).first()
     if row is None:
-        raise NotFoundError("There is no such card.", detail_zh="没有这张客户卡。")
+        raise card_not_found()
     kind, assignment, stats = row
     figures: CustomerStats | None = stats  # The outer join may find none.
     policy = (await active_policies(session))[kind]
@@ -352,7 +353,7 @@ async def list_tier_history(
         await session.scalars(query.order_by(*(part.desc() for part in position)).limit(limit + 1))
     ).all()
     if not found and after is None:
-        raise NotFoundError("There is no such card.", detail_zh="没有这张客户卡。")
+        raise card_not_found()
     return page_of(found, limit, lambda one: [one.valid_from, one.id])
 
 
@@ -403,7 +404,11 @@ async def get_distribution(
     if day > today:
         raise InvalidInputError(
             "The day lies ahead.",
-            [FieldError("/query/as_of", "in-the-future", "The day lies ahead.")],
+            [
+                FieldError(
+                    "/query/as_of", "in-the-future", "The day lies ahead.", "这一天尚未到来。"
+                )
+            ],
             detail_zh="该日期尚未到来。",
         )
     policy = await session.scalar(
