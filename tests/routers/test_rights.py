@@ -19,7 +19,8 @@ from app.rules.access import ROLE_PERMISSIONS
 from app.vocabulary import Role
 from app.web import dependencies
 from app.web.dependencies import Allow, Public, access_of, api_routes
-from tests.support.world import World
+from tests.support.events import sale
+from tests.support.world import World, send_event
 
 ADMIN = frozenset({Role.ADMIN})
 HEADQUARTERS = frozenset({Role.ADMIN, Role.MANAGER})
@@ -200,6 +201,121 @@ async def test_an_api_key_opens_what_its_scopes_name_and_nothing_else(
         if (answer.status_code == 403) == in_scope or answer.status_code in {401, 500}:
             wrong[name] = answer.status_code
     assert wrong == {}
+
+
+OWN, OTHER, NOBODYS = "own store's", "another store's", "no store's"
+# What a store manager of S01 is answered, by whose the object is. Routes of objects that no store
+# has, and of what every store reads, are not here.
+AT_STORES: Mapping[str, Mapping[str, int]] = {
+    "GET /v1/customers/{customer_id}": {OWN: 200, OTHER: 200, NOBODYS: 200},
+    "GET /v1/customers/{customer_id}/changes": {OWN: 200, OTHER: 200, NOBODYS: 200},
+    "GET /v1/customers/{customer_id}/purchases": {OWN: 200, OTHER: 200, NOBODYS: 200},
+    "GET /v1/customers/{customer_id}/tier": {OWN: 200, OTHER: 200, NOBODYS: 200},
+    "PATCH /v1/customers/{customer_id}": {OWN: 200, OTHER: 403, NOBODYS: 200},
+    "POST /v1/customers/{customer_id}/archive": {OWN: 200, OTHER: 403, NOBODYS: 200},
+    "POST /v1/customers/{customer_id}/restore": {OWN: 409, OTHER: 403, NOBODYS: 409},
+    "POST /v1/customers/{customer_id}/identities": {OWN: 201, OTHER: 403, NOBODYS: 201},
+    "DELETE /v1/customers/{customer_id}/identities/{identity_id}": {
+        OWN: 200, OTHER: 403, NOBODYS: 200,
+    },
+    "GET /v1/staff/{staff_id}": {OWN: 200, OTHER: 200, NOBODYS: 200},
+    "GET /v1/staff/{staff_id}/absences": {OWN: 200, OTHER: 404, NOBODYS: 404},
+    "GET /v1/staff/{staff_id}/absences/{absence_id}": {OWN: 200, OTHER: 404, NOBODYS: 404},
+    "GET /v1/sources/{source_id}": {OWN: 200, OTHER: 404},
+    "GET /v1/sources/{source_id}/secrets/{secret_id}": {OWN: 200, OTHER: 404},
+    "GET /v1/pos/{source}/events/{event_id}": {OWN: 200, OTHER: 404},
+    "POST /v1/pos/{source}/events/{event_id}/replay": {OWN: 200, OTHER: 404},
+}  # fmt: skip
+BODIES: Mapping[str, Mapping[str, str]] = {
+    "PATCH /v1/customers/{customer_id}": {"note": "x"},
+    "POST /v1/customers/{customer_id}/identities": {"kind": "wechat", "value": "another"},
+}
+
+
+async def _objects(client: httpx.AsyncClient, world: World, whose: str) -> dict[str, str]:
+    """Make one object of each kind that is ``whose``; return their ids by the path's parameters."""
+    store = {OWN: "S01", OTHER: "S02"}.get(whose)
+    card = await client.post(
+        "/v1/customers",
+        json={
+            "kind": "individual",
+            "name": "王小明",
+            "home_store_id": str(world.stores[store]) if store else None,
+            "identities": [{"kind": "wechat", "value": "first"}],
+        },
+        headers=world.headers("admin"),
+    )
+    person = {OWN: "clerk", OTHER: "clerk2"}.get(whose, "auditor")
+    absence = await client.post(
+        f"/v1/staff/{world.staff[person]}/absences",
+        json={"starts_on": "2026-12-01", "ends_on": "2026-12-05", "reason": "leave"},
+        headers=world.headers("admin"),
+    )
+    assert (card.status_code, absence.status_code) == (201, 201)
+    ids = {
+        "customer_id": card.json()["id"],
+        "identity_id": card.json()["identities"][0]["id"],
+        "staff_id": str(world.staff[person]),
+        "absence_id": absence.json()["id"],
+    }
+    if store is None:
+        return ids
+    till = {"S01": "till-1", "S02": "till-2"}[store]
+    event = sale("58.00", store="S99")
+    assert (await send_event(client, world, event, till)).json()["status"] == "held"
+    path = f"/v1/sources/{world.sources[till]}"
+    read = await client.get(path, headers=world.headers("admin"))
+    return ids | {
+        "source_id": str(world.sources[till]),
+        "secret_id": read.json()["secrets"][0]["id"],
+        "source": till,
+        "event_id": event["event_id"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "whose", "expected"),
+    [(name, whose, status) for name, row in AT_STORES.items() for whose, status in row.items()],
+)
+async def test_who_is_bound_to_a_store_is_answered_by_whose_the_object_is(
+    client: httpx.AsyncClient, world: World, name: str, whose: str, expected: int
+) -> None:
+    ids = await _objects(client, world, whose)
+    method, path = name.split(" ")
+    answer = await client.request(
+        method,
+        path.format_map(ids),
+        json=BODIES.get(name),
+        headers=world.headers("store_manager", If_Match='"v1"'),
+    )
+    assert answer.status_code == expected, answer.text
+    if expected == 403:
+        after = await client.get(
+            f"/v1/customers/{ids['customer_id']}", headers=world.headers("admin")
+        )
+        assert after.json()["version"] == 1
+
+
+def test_every_object_that_a_store_has_stands_in_the_table_of_stores() -> None:
+    at_store = (
+        "customers/{customer_id}",
+        "absences",
+        "sources/{source_id}",
+        "pos/{source}/events/",
+    )
+    wanted = {
+        name
+        for name, who in WHO_MAY.items()
+        if who is not ANYBODY
+        and Role.STORE_MANAGER in who
+        and any(part in name for part in at_store)
+    }
+    everybody_reads = {
+        "GET /v1/customers/{customer_id}/purchases/{purchase_id}",
+        "GET /v1/customers/{customer_id}/statistics",
+        "GET /v1/customers/{customer_id}/tier-history",
+    }
+    assert wanted - everybody_reads == set(AT_STORES) - {"GET /v1/staff/{staff_id}"}
 
 
 def test_the_service_refuses_to_start_with_a_route_that_does_not_say_who_may_call_it(
