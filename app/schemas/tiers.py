@@ -160,10 +160,10 @@ class TierPolicyRead(Output):
         ],
     )
     keep_factor: str = Field(
-        description="The part of a threshold that keeps its level.", examples=["0.8"]
+        description="The part of a threshold that keeps its level.", examples=["0.90"]
     )
     hold_days: int = Field(
-        description="How long a level is kept before it may be lost.", examples=[365]
+        description="How long a level is kept before it may be lost.", examples=[180]
     )
     notice_days: int = Field(
         description="How long the customer is told before a fall.", examples=[30]

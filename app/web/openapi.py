@@ -71,7 +71,7 @@ HEADERS: dict[str, dict[str, Any]] = {
         "schema": {"type": "string", "pattern": '^"v[1-9][0-9]*"$', "examples": ['"v1"']},
     },
     "Location": {
-        "description": "The path of what was created.",
+        "description": "The path of what was created; of the card, where an identity was added.",
         "required": True,
         "schema": {
             "type": "string",
