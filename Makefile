@@ -31,7 +31,7 @@ TYPED := $(patsubst %/,%,$(sort $(dir $(wildcard app/*.py tests/*.py tools/*.py 
 help: ## List the tasks.
 	@awk 'BEGIN {FS = ":.*## "} \
 	    /^##@/ {printf "\n%s\n", substr($$0, 5)} \
-	    /^[a-z][a-z-]*:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	    /^[a-z][a-z0-9-]*:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@printf '\nVariables: PORT=%s, TEST_WORKERS=%s, PYTEST_ARGS, PYTHON\n' '$(PORT)' '$(TEST_WORKERS)'
 
 .PHONY: install

@@ -5,7 +5,8 @@ Every enum here is stored as lower-case text with a CHECK constraint and served 
 """
 
 import re
-from datetime import datetime
+import unicodedata
+from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Final, Self
@@ -17,6 +18,7 @@ from pydantic import (
     Field,
     PlainSerializer,
     StringConstraints,
+    WithJsonSchema,
 )
 from pydantic_core import PydanticCustomError
 
@@ -371,15 +373,40 @@ def money_text(amount: Decimal) -> str:
 
 
 def _no_control_characters(value: str) -> str:
-    if any(ord(character) < 32 and character not in "\n\t" for character in value):
+    if any(
+        unicodedata.category(character) == "Cc" and character not in "\n\t" for character in value
+    ):
         raise ValueError("control characters are not allowed")
     if any(0xD800 <= ord(character) <= 0xDFFF for character in value):
         raise ValueError("lone surrogates are not allowed")
     return value
 
 
+_AMOUNT: Final = re.compile(r"-?[0-9]{1,12}(?:\.[0-9]{1,6})?", re.ASCII)
+
+
+def _plain_amount(value: object) -> object:
+    # Decimal() would also take other digits, spaces, underscores and a zero with any exponent.
+    # A JSON number with decimals has been through binary floating point, and is refused too.
+    if isinstance(value, Decimal) or (isinstance(value, int) and not isinstance(value, bool)):
+        value = str(value)
+    if isinstance(value, str) and _AMOUNT.fullmatch(value):
+        return value
+    raise PydanticCustomError("amount", "Input should be a decimal string such as 58.00")
+
+
+PlainAmount = BeforeValidator(_plain_amount)
+
+
+def _decimal_text(pattern: str, description: str, example: str) -> WithJsonSchema:
+    return WithJsonSchema(
+        {"type": "string", "pattern": pattern, "description": description, "examples": [example]}
+    )
+
+
 Money = Annotated[
     Decimal,
+    PlainAmount,
     Field(
         ge=-MAXIMUM_MONEY,
         le=MAXIMUM_MONEY,
@@ -390,6 +417,11 @@ Money = Annotated[
         examples=["58.00"],
     ),
     PlainSerializer(money_text, return_type=str, when_used="json"),
+    _decimal_text(
+        r"^-?[0-9]{1,12}(\.[0-9]{1,2})?$",
+        "An amount in the chain's currency, as a decimal string with ≤ 2 decimals.",
+        "58.00",
+    ),
 ]
 Total = Annotated[
     Decimal,
@@ -401,9 +433,18 @@ Total = Annotated[
     ),
     PlainSerializer(money_text, return_type=str, when_used="json"),
 ]
-NonNegativeMoney = Annotated[Money, Field(ge=0)]
+NonNegativeMoney = Annotated[
+    Money,
+    Field(ge=0),
+    _decimal_text(
+        r"^[0-9]{1,12}(\.[0-9]{1,2})?$",
+        "An amount in the chain's currency, not negative, as a decimal string with ≤ 2 decimals.",
+        "58.00",
+    ),
+]
 Quantity = Annotated[
     Decimal,
+    PlainAmount,
     Field(
         gt=0,
         le=Decimal(1_000_000),
@@ -412,6 +453,11 @@ Quantity = Annotated[
         allow_inf_nan=False,
         description="A positive quantity with ≤ 3 decimals.",
         examples=["1"],
+    ),
+    _decimal_text(
+        r"^[0-9]{1,7}(\.[0-9]{1,3})?$",
+        "A positive quantity up to 1,000,000, as a decimal string with ≤ 3 decimals.",
+        "1",
     ),
 ]
 CleanText = AfterValidator(_no_control_characters)
@@ -449,7 +495,8 @@ def _within_reach(value: datetime) -> datetime:
     # Beyond lies what a wrong clock made; at the very ends no time zone can be applied.
     if not 1900 <= value.year <= 9990:
         raise PydanticCustomError("instant_range", "Input should be of the years 1900 to 9990")
-    return value
+    # PostgreSQL reads no offsets of 16 hours and more.
+    return value.astimezone(UTC)
 
 
 Instant = Annotated[

@@ -12,9 +12,13 @@ import hmac
 import re
 import secrets
 import zlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+
+from app.core.errors import UnavailableError
 
 TOKEN_PREFIX = "hkt_"  # noqa: S105 - a public prefix, not a secret
 API_KEY_PREFIX = "hkk_"
@@ -25,17 +29,35 @@ _API_KEY = re.compile(re.escape(API_KEY_PREFIX) + "([0-9a-f]{64})([0-9a-f]{8})")
 _hasher = PasswordHasher()
 # argon2 blocks the event loop and takes 64 MiB a call; two at once is what a small machine bears.
 _argon2_turns = asyncio.Semaphore(2)
+_MOST_WAITING = 20
+_waiting = 0
+
+
+@asynccontextmanager
+async def _turn() -> AsyncIterator[None]:
+    """Wait for a turn; where many wait already, refuse at once rather than at the deadline."""
+    global _waiting  # noqa: PLW0603 - one count for the process, read and written on one loop
+    if _waiting >= _MOST_WAITING:
+        raise UnavailableError(
+            "Too many are signing in at this moment.", detail_zh="同时登录的人过多，请稍后重试。"
+        )
+    _waiting += 1
+    try:
+        async with _argon2_turns:
+            yield
+    finally:
+        _waiting -= 1
 
 
 async def hash_password(password: str) -> str:
     """Return an argon2id hash of ``password`` (RFC 9106 low-memory parameters), off the loop."""
-    async with _argon2_turns:
+    async with _turn():
         return await asyncio.to_thread(_hasher.hash, password)
 
 
 async def verify_password(password_hash: str, password: str) -> bool:
     """Tell whether ``password`` has this hash; a wrong one takes as long as a right one."""
-    async with _argon2_turns:
+    async with _turn():
         return await asyncio.to_thread(_verify, password_hash, password)
 
 

@@ -1,6 +1,7 @@
 """Signed events of tills and web shops, and what became of them."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -39,6 +40,7 @@ from app.web.route import HuikeRoute, is_json, parse_json, wrong_media_type
 
 router = APIRouter(prefix="/v1/pos", tags=["till events"], route_class=HuikeRoute)
 _event: TypeAdapter[TillEvent] = TypeAdapter(TillEvent)
+_EVENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_:-]{0,127}")
 
 SourceCode = Annotated[
     str,
@@ -56,7 +58,8 @@ StoredEventId = Annotated[
         examples=["till-s01-1-20261121-0040"],
     ),
 ]
-READ_AT_ONCE = 100
+READ_AT_ONCE = 20
+MAXIMUM_FINDINGS = 10
 SIGNED = [Depends(Public("the source's signature over the raw bytes is checked instead"))]
 _SIGNATURE_HEADERS = [
     {
@@ -128,7 +131,7 @@ def _read(source: SourceFacts, value: Any) -> ReceivedEvent:
     except ValidationError as error:
         raise InvalidInputError(
             "The event is not as its format says.",
-            field_errors(_without_tag(error)),
+            field_errors(_without_tag(error)[:MAXIMUM_FINDINGS]),
             detail_zh="事件不符合格式。",
         ) from error
     return ReceivedEvent(source=source, body=value, event=event)
@@ -244,7 +247,7 @@ def _batch_of(value: Any, limit: int) -> list[Any]:
 def _rejected(value: Any, error: InvalidInputError) -> EventResult:
     event_id = value.get("event_id") if isinstance(value, dict) else None
     return EventResult(
-        event_id=event_id if isinstance(event_id, str) else "",
+        event_id=event_id if isinstance(event_id, str) and _EVENT_ID.fullmatch(event_id) else "",
         status="rejected",
         purchase_id=None,
         customer=None,

@@ -23,7 +23,9 @@ from app.vocabulary import (
 
 MAXIMUM_LINES = 500
 CurrencyCode = Annotated[str, Field(pattern="^[A-Z]{3}$", examples=["CNY"])]
-LineNumber = Annotated[int, Field(ge=1, le=100_000, description="Unique within the receipt.")]
+LineNumber = Annotated[
+    int, Field(strict=True, ge=1, le=100_000, description="Unique within the receipt.")
+]
 
 
 class EventCustomer(Input):
@@ -267,7 +269,8 @@ class TillTier(Output):
     after: TierLevel = Field(examples=["main"])
     changed: bool = Field(examples=[True])
     net_spend: Total = Field(
-        description="Net spend of the window; a receipt older than that adds nothing.", examples=["1040.00"]
+        description="Net spend of the window; a receipt older than that adds nothing.",
+        examples=["1040.00"],
     )
     next: TillNext | None = Field(description="Null at the top.")
     explanation: BilingualText = Field(description="Why this tier, in a sentence.")

@@ -215,7 +215,7 @@ def _status_of(answer: EventResult) -> int:
 
 def body_hash(body: Mapping[str, Any]) -> str:
     """Return the SHA-256 of a body's canonical JSON: key order and white space do not matter."""
-    return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return hashlib.sha256(orjson.dumps(body, default=str, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def _conflict(event_id: str) -> EventResult:

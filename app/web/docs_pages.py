@@ -10,7 +10,7 @@ from fastapi.openapi.docs import (
     get_swagger_ui_html,
     get_swagger_ui_oauth2_redirect_html,
 )
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from app.web.dependencies import Public
@@ -48,6 +48,10 @@ def install_docs_pages(app: FastAPI) -> None:
     app.mount(ASSETS_PATH, StaticFiles(directory=assets_folder()), name="docs-assets")
     everybody = [Depends(Public("documentation for explorers"))]
     headers = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "Referrer-Policy": "no-referrer"}
+
+    @app.get("/", include_in_schema=False, dependencies=everybody)
+    async def start_page() -> RedirectResponse:
+        return RedirectResponse("/docs", status_code=307)
 
     @app.get("/docs", include_in_schema=False, dependencies=everybody)
     async def swagger_page() -> HTMLResponse:

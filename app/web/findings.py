@@ -40,6 +40,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "float_type": ("Must be a number.", "须为数字。"),
     "float_parsing": ("Must be a number.", "须为数字。"),
     "finite_number": ("NaN and Infinity are not numbers.", "NaN 与 Infinity 不是数字。"),
+    "amount": ('Must be a decimal such as "58.00".', "须为十进制数，如 58.00。"),
     "decimal_type": ("Must be a decimal number.", "须为十进制数。"),
     "decimal_parsing": ("Must be a decimal number.", "须为十进制数。"),
     "decimal_max_digits": ("At most {max_digits} digits.", "最多 {max_digits} 位数字。"),

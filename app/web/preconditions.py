@@ -44,8 +44,8 @@ def seen_version(if_match: str | None) -> int:
     found = _ETAG.fullmatch(if_match.strip())
     if found is None:
         raise PreconditionFailedError(
-            "If-Match is not a tag of this object.",
-            detail_zh="If-Match 与该对象不符。",
+            'If-Match is not a tag of this object: send one ETag with its quotes, such as "v1".',
+            detail_zh='If-Match 与该对象不符：请发送一个含引号的 ETag，如 "v1"。',
             members={"changed_fields": []},
         )
     return int(found.group(1))

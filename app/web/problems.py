@@ -120,9 +120,10 @@ PROBLEMS: Mapping[str, ProblemKind] = {
         "Wait a moment and repeat the request with the same key.", "请稍候用相同的键重试。",
     ),
     "precondition-failed": ProblemKind(
-        412, "Somebody was faster", "对象已被他人修改",
-        "Read the object again; `changed_fields` says what is different from what you had.",
-        "请重新读取；changed_fields 列出与您所持版本不同的字段。",
+        412, "It is not the current version", "版本已不是最新",
+        "Read the object again and send its ETag as it stands, quotes included, as \"v1\"; "
+        "`changed_fields` says what somebody else changed meanwhile.",
+        "请重新读取，并原样发送其 ETag（含引号，如 \"v1\"）；changed_fields 列出他人修改的字段。",
     ),
     "too-large": ProblemKind(
         413, "The body is too large", "请求正文过大",

@@ -2,12 +2,13 @@
 
 import json
 import math
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from email.message import Message
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from fastapi import Request, Response
+from fastapi.dependencies.models import Dependant
 from fastapi.params import File, Form
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
@@ -16,6 +17,7 @@ from app.core.errors import (
     FieldError,
     InvalidInputError,
     MalformedError,
+    TooLargeError,
     UnsupportedMediaTypeError,
 )
 from app.web.findings import pointer_of
@@ -24,6 +26,13 @@ from app.web.idempotency import SCOPE_KEY, KeptAnswer
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 MAXIMUM_DEPTH = 64
 FORM = "application/x-www-form-urlencoded"
+MAXIMUM_PARTS = 20_000
+"""Values in a body, but of a signed batch: reading a million of them would make everybody wait."""
+
+_SINGLE_HEADERS = (
+    "authorization", "x-api-key", "content-type", "idempotency-key", "if-match", "webhook-id",
+    "webhook-timestamp", "webhook-signature",
+)  # fmt: skip
 
 
 class _NotFiniteError(ValueError):
@@ -144,6 +153,49 @@ def wrong_media_type(wanted: str = "application/json") -> UnsupportedMediaTypeEr
     )
 
 
+def _query_names(dependant: Dependant) -> Iterator[str]:
+    """Return the names of query parameters of a route and of all that it depends on."""
+    yield from (field.alias for field in dependant.query_params)
+    for dependency in dependant.dependencies:
+        yield from _query_names(dependency)
+
+
+def _check_headers(request: Request) -> None:
+    """Refuse what could be read in two ways: a header that may come once and came twice."""
+    for name in _SINGLE_HEADERS:
+        if len(request.headers.getlist(name)) > 1:
+            raise MalformedError(
+                f"The header {name} came more than once.",
+                code="bad-request",
+                detail_zh=f"请求头 {name} 重复出现。",
+            )
+    if request.headers.get("content-encoding", "identity") != "identity":
+        raise UnsupportedMediaTypeError(
+            "Send the body as it is, without Content-Encoding.",
+            detail_zh="请直接发送正文，不要使用 Content-Encoding。",
+        )
+
+
+def _check_parameters(request: Request, known: set[str] | None) -> None:
+    if known is None:
+        return
+    unknown = [name for name in request.query_params if name not in known]
+    if unknown:
+        raise InvalidInputError(
+            "There are no such parameters.",
+            [
+                FieldError(
+                    pointer_of(("query", name[:100])),
+                    "extra-forbidden",
+                    "There is no such parameter.",
+                    "没有此参数。",
+                )
+                for name in unknown[:20]
+            ],
+            detail_zh="没有这些参数。",
+        )
+
+
 class StrictRequest(Request):
     """A request whose JSON is read by :func:`parse_json`."""
 
@@ -165,10 +217,15 @@ class HuikeRoute(APIRoute):
         """Wrap FastAPI's handler."""
         handle = super().get_route_handler()
         read = self._reader()
+        # A route that refuses values refuses names too: a filter that is misspelt, and therefore
+        # left out, would answer about everybody.
+        parameters = set(_query_names(self.dependant)) if 422 in self.responses else None
 
         async def handle_strictly(request: Request) -> Response:
             strict = StrictRequest(request.scope, request.receive)
             _check_address(strict)
+            _check_headers(strict)
+            _check_parameters(strict, parameters)
             # Read here: FastAPI would turn whatever a reader says into a plain 400.
             await read(strict)
             try:
@@ -199,9 +256,15 @@ async def _read_json(request: StrictRequest) -> None:
     content_type = request.headers.get("content-type")
     if content_type is not None and not is_json(content_type):
         raise wrong_media_type()
-    if await request.body():
+    body = await request.body()
+    if body:
         if content_type is None:
             raise wrong_media_type()
+        if body.count(b",") + body.count(b"[") + body.count(b"{") > MAXIMUM_PARTS:
+            raise TooLargeError(
+                f"The body has more than {MAXIMUM_PARTS} values.",
+                detail_zh=f"请求正文中的值超过 {MAXIMUM_PARTS} 个。",
+            )
         await request.json()
 
 

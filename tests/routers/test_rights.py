@@ -102,9 +102,11 @@ WHO_MAY: Mapping[str, frozenset[Role] | None] = {
     "GET /health/ready": ANYBODY,
     "GET /metrics": ANYBODY,
     "GET /problems/{code}": ANYBODY,
+    "GET /": ANYBODY,
     "GET /docs": ANYBODY,
     "GET /docs/oauth2-redirect": ANYBODY,
     "GET /redoc": ANYBODY,
+    "GET /redoc/redoc.standalone.js": ANYBODY,
 }
 
 SIGNS_OUT = "DELETE /v1/auth/token"

@@ -81,11 +81,15 @@ async def test_a_key_of_128_characters_is_a_key(client: httpx.AsyncClient, world
 async def test_a_key_used_for_another_request_is_refused(
     client: httpx.AsyncClient, world: World, database: Database
 ) -> None:
-    await create(client, world, "k-2")
+    first = await create(client, world, "k-2")
     counts = await row_counts(database)
     assert_problem(await create(client, world, "k-2", name="李雷"), 422, "idempotency-key-reused")
     headers = {**world.headers(), "Idempotency-Key": "k-2"}
-    elsewhere = await client.post("/v1/customers?x=1", headers=headers, json=CARD)
+    elsewhere = await client.post(
+        f"/v1/customers/{first.json()['id']}/identities",
+        headers=headers,
+        json={"kind": "wechat", "value": "nianshu"},
+    )
     assert_problem(elsewhere, 422, "idempotency-key-reused")
     assert await row_counts(database) == counts
 
