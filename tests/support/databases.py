@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from app.core.config import Settings
 from app.core.database import Database, mapping_failures
-from app.core.embedded_postgres import ensure_database, temporary_server
+from app.core.embedded_postgres import temporary_server
 from app.core.migrations import alembic_config
 
 ADMIN_URL_VARIABLE = "HUIKE_TEST_ADMIN_URL"

@@ -28,7 +28,7 @@ from app.models import (
 from app.vocabulary import Permission, ReceiptRule, Role, SourceKind, SourceMode
 
 ALL_DAY = [["00:00", "24:00"]]
-OPENING_HOURS = {day: ALL_DAY for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun")}
+OPENING_HOURS = dict.fromkeys(("mon", "tue", "wed", "thu", "fri", "sat", "sun"), ALL_DAY)
 
 
 @dataclass
