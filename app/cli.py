@@ -502,9 +502,20 @@ def _run(settings: "Settings", work: Callable[["StopSignals"], Awaitable[None]])
 
 @asynccontextmanager
 async def _database(settings: "Settings") -> AsyncIterator["Database"]:
-    """Open the configured database, its tables being what the code expects."""
-    from app.core.runtime import prepared_database
+    """Open the configured database, its tables being what the code expects.
 
+    Raises:
+        CannotStartError: there is no embedded database in the data folder: made here, an empty
+            one would only hide that this is the wrong folder.
+    """
+    from app.core.runtime import CannotStartError, prepared_database
+
+    if settings.database_url is None and not (settings.data_dir / "postgres").exists():
+        raise CannotStartError(
+            f"There is no database in {settings.data_dir.absolute()}. Call this where `huike run` "
+            "was called, name the folder with HUIKE_DATA_DIR, set HUIKE_DATABASE_URL, or make one "
+            "here with `huike migrate`."
+        )
     async with prepared_database(settings) as addresses, _opened(addresses, settings) as database:
         yield database
 

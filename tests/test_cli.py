@@ -197,6 +197,15 @@ async def test_commands_refuse_a_database_that_was_never_migrated(
     assert "Traceback" not in outcome.err
 
 
+async def test_a_command_in_the_wrong_folder_makes_no_database_there(huike: Huike) -> None:
+    outcome = await huike("demo-sale")
+
+    assert outcome.code == 1
+    assert "There is no database in" in outcome.err
+    assert "Traceback" not in outcome.err
+    assert not (huike.folder / "data" / "postgres").exists()
+
+
 async def test_a_night_runs_for_the_day_that_is_named(
     on_database: Huike, fresh_database: Database
 ) -> None:

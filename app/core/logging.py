@@ -52,7 +52,7 @@ def configure_logging(log_format: str, level: str, stream: TextIO | None = None)
         logging.getLogger(noisy).handlers = []
         logging.getLogger(noisy).propagate = True
     # The first tells of its parts, the others of every address they call, query string included.
-    for talkative in ("pgqueuer", "httpx", "httpcore"):
+    for talkative in ("alembic", "pgqueuer", "httpx", "httpcore"):
         logging.getLogger(talkative).setLevel("WARNING")
 
 

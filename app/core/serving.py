@@ -8,10 +8,13 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
+import orjson
 import structlog
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.core.config import Settings
+from app.core.ids import new_id
 from app.core.runtime import StopSignals
 
 log = structlog.get_logger()
@@ -20,6 +23,33 @@ _KEEP_ALIVE_SECONDS = 20
 _READY_TRIES = 100
 _READY_PAUSE_SECONDS = 0.1
 _PROBE_SECONDS = 5.0
+
+
+class _Protocol(HttpToolsProtocol):
+    """Uvicorn's protocol, answering what is no HTTP with a problem document like all the others."""
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse and close. ``msg`` is the parser's; nothing of the request is repeated."""
+        request_id = new_id().hex
+        body = orjson.dumps(
+            {
+                "type": "/problems/bad-request",
+                "title": "The request cannot be understood",
+                "status": 400,
+                "detail": "The request line or a header is not as HTTP wants it.",
+                "instance": "",
+                "request_id": request_id,
+            }
+        )
+        head = (
+            "HTTP/1.1 400 Bad Request\r\ncontent-type: application/problem+json\r\n"
+            f"content-length: {len(body)}\r\nx-request-id: {request_id}\r\n"
+            "x-content-type-options: nosniff\r\ncache-control: no-store\r\n"
+            "connection: close\r\n\r\n"
+        )
+        log.info("request_unreadable", request_id=request_id)
+        self.transport.write(head.encode() + body)
+        self.transport.close()
 
 
 class _Server(uvicorn.Server):
@@ -58,7 +88,7 @@ async def serve(
     server = _Server(
         uvicorn.Config(
             app,
-            http="httptools",
+            http=_Protocol,
             ws="none",
             lifespan="on",
             log_config=None,

@@ -1,6 +1,9 @@
 """What to tell somebody who has just started Huike."""
 
+import contextlib
 import shlex
+import sys
+from pathlib import Path
 
 from app.demo.load import ShowcaseSale
 from app.demo.shops import STAFF
@@ -10,6 +13,7 @@ from app.demo.till import signed_request
 def welcome(base_url: str, password: str, sale: ShowcaseSale, note: str = "") -> str:
     """Return addresses, sign-ins, and two things to paste: a report and a signed sale."""
     request = signed_request(base_url, sale.source_code, sale.secret, sale.event)
+    huike = _own_name()
     return f"""
 Huike is ready.
 
@@ -26,8 +30,8 @@ TOKEN=$(curl -sS {base_url}/v1/auth/token -d username=manager \\
 curl -sS {base_url}/v1/reports/tier-distribution -H "Authorization: Bearer $TOKEN"
 
 A signed sale at the till {sale.source_code}; the first of them lifts {sale.customer_name} from
-ordinary to main. The signature holds for five minutes: `huike demo-sale` signs it anew, and
-`huike demo-sale --send` sends it and shows the answer.
+ordinary to main. The signature holds for five minutes: `{huike} demo-sale` signs it anew, and
+`{huike} demo-sale --send` sends it and shows the answer.
 
 {request.curl()}
 
@@ -51,6 +55,16 @@ def sign_ins(password: str, note: str = "") -> str:
     names = [person.username for person in STAFF if not person.username[-1].isdigit()]
     return f"""Demo sign-ins: {", ".join(names)}
 Password of them all: {password}{note}"""
+
+
+def _own_name() -> str:
+    """Return how this very program can be called again from the folder it was called in."""
+    program = Path(sys.argv[0])
+    if program.name != "huike":
+        return "huike"
+    with contextlib.suppress(ValueError):
+        program = program.absolute().relative_to(Path.cwd())
+    return shlex.quote(str(program))
 
 
 def _addresses(base_url: str) -> str:

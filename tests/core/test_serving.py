@@ -1,6 +1,7 @@
 """Serving and stopping, with a small application of our own."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -145,3 +146,29 @@ async def test_a_clients_address_is_believed_to_trusted_proxies_only(
     signals.receive()
     await asyncio.wait_for(serving, 5)
     assert answer.text == seen
+
+
+async def test_what_is_no_http_gets_a_problem_document_and_the_next_one_is_served(
+    settings: Settings,
+) -> None:
+    application, signals = Application(), StopSignals()
+    listener = bound_socket("127.0.0.1", 0)
+    port = listener.getsockname()[1]
+    serving = asyncio.create_task(serve(application, settings, listener, signals))
+    try:
+        for line in (b"FOO / HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nBad Header\r\n\r\n"):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(line)
+            answer = await reader.read()
+            writer.close()
+            head, _, body = answer.partition(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+            assert b"content-type: application/problem+json\r\n" in head
+            document = json.loads(body)
+            assert (document["type"], document["status"]) == ("/problems/bad-request", 400)
+            assert f"x-request-id: {document['request_id']}".encode() in head
+        async with httpx.AsyncClient() as client:
+            assert (await client.get(f"http://127.0.0.1:{port}/")).status_code == 200
+    finally:
+        signals.stop.set()
+        await serving
