@@ -387,8 +387,8 @@ _AMOUNT: Final = re.compile(r"-?[0-9]{1,12}(?:\.[0-9]{1,6})?", re.ASCII)
 
 def _plain_amount(value: object) -> object:
     # Decimal() would also take other digits, spaces, underscores and a zero with any exponent.
-    # A JSON number with decimals has been through binary floating point, and is refused too.
-    if isinstance(value, Decimal) or (isinstance(value, int) and not isinstance(value, bool)):
+    # A JSON number may have been through binary floating point, and is refused too.
+    if isinstance(value, Decimal):
         value = str(value)
     if isinstance(value, str) and _AMOUNT.fullmatch(value):
         return value

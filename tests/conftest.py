@@ -2,11 +2,14 @@
 
 import asyncio
 import os
+from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
+from types import TracebackType
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.config import Settings
@@ -103,7 +106,35 @@ async def client(database: Database, settings: Settings) -> AsyncIterator[httpx.
         yield opened
 
 
+class _Client(httpx.AsyncClient):
+    """A client that gives its application back for the next test when it is closed."""
+
+    def __init__(self, application: FastAPI) -> None:
+        transport = httpx.ASGITransport(app=application, raise_app_exceptions=False)
+        super().__init__(transport=transport, base_url="http://testserver")
+        self._application: FastAPI | None = application
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc_value: BaseException | None = None,
+        traceback: TracebackType | None = None,
+    ) -> None:
+        await super().__aexit__(exc_type, exc_value, traceback)
+        if self._application is not None:
+            _idle_applications[self._application.state.settings].append(self._application)
+            self._application = None
+
+
+_idle_applications: dict[Settings, list[FastAPI]] = defaultdict(list)
+
+
 def client_of(database: Database, settings: Settings) -> httpx.AsyncClient:
-    """Return a client that calls an application over ``database`` in this process."""
-    transport = httpx.ASGITransport(app=create_app(settings, database), raise_app_exceptions=False)
-    return httpx.AsyncClient(transport=transport, base_url="http://testserver")
+    """Return a client that calls an application over ``database`` in this process.
+
+    Making an application takes longer than most tests, so one that is idle is used again.
+    """
+    idle = _idle_applications[settings]
+    application = idle.pop() if idle else create_app(settings, database)
+    application.state.database = database
+    return _Client(application)

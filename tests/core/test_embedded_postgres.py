@@ -537,7 +537,17 @@ async def test_root_runs_the_server_as_nobody_and_leaves_every_parent_as_it_was(
         assert await answer_to(server, "SELECT 1") == 1
 
     assert {**modes(parent), **modes(package / "pginstall" / "bin")} == before
-    assert not list((folder).glob("postgresql-*"))
+    # The binaries are copied only where the account can't reach those that are installed.
+    nobody = pwd.getpwnam("nobody")
+    tried = subprocess.run(  # noqa: ASYNC221 - a moment, and nothing else runs in this test
+        ["/bin/sh", "-c", '[ -x "$1" ]', "sh", str(package / "pginstall" / "bin" / "postgres")],
+        user=nobody.pw_uid,
+        group=nobody.pw_gid,
+        extra_groups=[],
+        cwd="/",
+        check=False,
+    )
+    assert bool(list(folder.glob("postgresql-*"))) is (tried.returncode != 0)
 
 
 @root_only
