@@ -539,7 +539,7 @@ async def test_root_runs_the_server_as_nobody_and_leaves_every_parent_as_it_was(
     assert {**modes(parent), **modes(package / "pginstall" / "bin")} == before
     # The binaries are copied only where the account can't reach those that are installed.
     nobody = pwd.getpwnam("nobody")
-    tried = subprocess.run(  # noqa: ASYNC221 - a moment, and nothing else runs in this test
+    tried = subprocess.run(
         ["/bin/sh", "-c", '[ -x "$1" ]', "sh", str(package / "pginstall" / "bin" / "postgres")],
         user=nobody.pw_uid,
         group=nobody.pw_gid,
