@@ -51,13 +51,15 @@ async def _delete_some(
     session: AsyncSession, table: type[SQLModel], condition: ColumnElement[bool]
 ) -> int:
     key = tuple_(*inspect(table).primary_key)
-    # Rows that somebody is using just now are left to the next night.
+    # Rows that somebody is using just now are left to the next night. The portion is a CTE, since
+    # a plain subquery may be scanned again for each row and then finds other rows than before.
     portion = (
         select(*inspect(table).primary_key)
         .where(condition)
         .limit(CHUNK)
         .with_for_update(skip_locked=True)
+        .cte("portion")
     )
-    outcome = await session.execute(delete(table).where(key.in_(portion), condition))
+    outcome = await session.execute(delete(table).where(key.in_(select(portion)), condition))
     count: int = outcome.rowcount  # type: ignore[attr-defined]  # a DELETE's outcome has one
     return count
