@@ -34,7 +34,7 @@ app = typer.Typer(
 )
 
 DEMO_PASSWORD_VARIABLE = "HUIKE_DEMO_PASSWORD"  # noqa: S105 - the name of a variable
-ADMIN_PASSWORD_VARIABLE = "HUIKE_ADMIN_PASSWORD"  # noqa: S105
+ADMIN_PASSWORD_VARIABLE = "HUIKE_ADMIN_PASSWORD"  # noqa: S105 - likewise
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on; default HUIKE_HOST.")]
 Port = Annotated[
@@ -170,7 +170,7 @@ def _begin_loading() -> "asyncio.Task[None]":
 
     def load() -> None:
         import app.core.serving
-        import app.main  # noqa: F401
+        import app.main  # noqa: F401 - loaded early
 
     return asyncio.create_task(asyncio.to_thread(load))
 

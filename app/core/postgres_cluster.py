@@ -338,7 +338,7 @@ class Cluster:
             self.account.own(preferred)
             return preferred
         # The temporary folder may be private or long itself.
-        places = (Path(tempfile.gettempdir()).resolve(), Path("/var/tmp"))  # noqa: S108
+        places = (Path(tempfile.gettempdir()).resolve(), Path("/var/tmp"))  # noqa: S108 - made private
         for parent in places:
             if not _addressable(parent / "huike-12345678"):
                 continue
