@@ -2,8 +2,25 @@
 
 import app.core.database as _database  # The naming convention has to stand before any table.
 from app.models.access import AccessToken, ApiClient, ApiKey, SignInThrottle
-from app.models.customer import Customer, CustomerChange, CustomerIdentity, Identity
+from app.models.consent import ConsentRecord, CustomerConsent, Disclosure, Erasure
+from app.models.custom_field import CustomField
+from app.models.customer import (
+    Customer,
+    CustomerChange,
+    CustomerContact,
+    CustomerIdentity,
+    Identity,
+)
 from app.models.customer_stats import CustomerStats
+from app.models.duplicate import DuplicatePair
+from app.models.interaction import (
+    ChannelCost,
+    CustomerServiceStats,
+    Interaction,
+    InteractionChange,
+    UnattachedInteraction,
+)
+from app.models.merge import CustomerMerge, CustomerMergeItem
 from app.models.pos_event import PosEvent
 from app.models.product import Product
 from app.models.purchase import Purchase, PurchaseLine, Receipt, UnattachedPurchase
@@ -20,12 +37,25 @@ __all__ = [
     "ApiClient",
     "ApiKey",
     "AuditEntry",
+    "ChannelCost",
+    "ConsentRecord",
+    "CustomField",
     "Customer",
     "CustomerChange",
+    "CustomerConsent",
+    "CustomerContact",
     "CustomerIdentity",
+    "CustomerMerge",
+    "CustomerMergeItem",
+    "CustomerServiceStats",
     "CustomerStats",
+    "Disclosure",
+    "DuplicatePair",
+    "Erasure",
     "IdempotencyKey",
     "Identity",
+    "Interaction",
+    "InteractionChange",
     "NightStep",
     "OutboxEvent",
     "PosEvent",
@@ -42,6 +72,7 @@ __all__ = [
     "Store",
     "TierAssignment",
     "TierPolicy",
+    "UnattachedInteraction",
     "UnattachedPurchase",
     "metadata",
 ]

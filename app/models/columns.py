@@ -64,3 +64,8 @@ def code_field(vocabulary: type[Code]) -> Any:
 def optional_code_field(vocabulary: type[Code]) -> Any:
     """Return a field that holds a code of the vocabulary or nothing."""
     return Field(default=None, sa_type=CodeColumn(vocabulary), nullable=True)
+
+
+def empty_field(sa_type: Any, empty: str) -> Any:
+    """Return a field that rows written before it was there have as this empty value."""
+    return Field(sa_type=sa_type, sa_column_kwargs={"server_default": sa.text(f"'{empty}'")})

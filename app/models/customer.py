@@ -1,25 +1,31 @@
 """Customer cards, what finds them, and what was changed on them."""
 
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
 from app.models.columns import (
+    JSON_COLUMN,
+    TEXTS,
     CodeColumn,
     Instant,
     InstantOrNone,
     Json,
+    JsonOrNone,
     Text,
     TextOrNone,
     code_check,
     code_field,
+    empty_field,
     optional_code_field,
 )
 from app.vocabulary import (
     ActorKind,
     BirthdayCalendar,
+    ContactRole,
     CustomerKind,
     CustomerOrigin,
     CustomerStatus,
@@ -34,6 +40,10 @@ class Customer(SQLModel, table=True):
     """One person or body that the chain knows.
 
     A birthday is kept as month and day in its own calendar, the year only when it is known.
+    ``family`` is a list of ``{"relation", "name", "birthday", "note"}``; ``terms`` are an
+    organization's trading terms; ``custom`` holds values by the code of their definition.
+    ``completeness`` (0 to 100) is derived. A card that was merged into another keeps what it said,
+    and names the other; it has no foreign key, since the two need not lie on one machine.
     """
 
     __tablename__ = "customer"
@@ -56,11 +66,25 @@ class Customer(SQLModel, table=True):
             " AND (birth_year IS NULL OR birth_month IS NOT NULL)",
             name="birthday_whole",
         ),
+        sa.CheckConstraint("(status = 'merged') = (merged_into_id IS NOT NULL)", name="merged"),
+        sa.CheckConstraint("(status = 'erased') = (erased_at IS NOT NULL)", name="erased"),
+        sa.CheckConstraint("completeness BETWEEN 0 AND 100", name="completeness"),
         sa.Index(None, "home_store_id", "id"),
         sa.Index(None, "owner_staff_id", "id"),
         sa.Index(None, "name", "id"),
         sa.Index(None, "created_at", "id"),
         sa.Index(None, "updated_at", "id"),
+        sa.Index(None, "verified_on", "id"),
+        sa.Index(None, "completeness", "id"),
+        sa.Index(None, "merged_into_id", postgresql_where=sa.text("merged_into_id IS NOT NULL")),
+        sa.Index("ix_customer_tags", "tags", postgresql_using="gin"),
+        sa.Index("ix_customer_interests", "interests", postgresql_using="gin"),
+        sa.Index(
+            "ix_customer_custom",
+            "custom",
+            postgresql_using="gin",
+            postgresql_ops={"custom": "jsonb_path_ops"},
+        ),
     )
 
     id: UUID = Field(primary_key=True)
@@ -85,8 +109,18 @@ class Customer(SQLModel, table=True):
     home_store_id: UUID | None = None
     owner_staff_id: UUID | None = None
     note: TextOrNone = None
+    tags: list[str] = empty_field(TEXTS, "{}")
+    interests: list[str] = empty_field(TEXTS, "{}")
+    family: Any = empty_field(JSON_COLUMN, "[]")
+    terms: JsonOrNone = None
+    custom: Any = empty_field(JSON_COLUMN, "{}")
+    completeness: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    verified_on: date | None = None
+    verified_by_id: UUID | None = None
     registered_on: date
     archived_at: InstantOrNone = None
+    merged_into_id: UUID | None = None
+    erased_at: InstantOrNone = None
     version: int = 1
     created_at: Instant
     updated_at: Instant
@@ -152,3 +186,25 @@ class CustomerChange(SQLModel, table=True):
     actor_kind: ActorKind = code_field(ActorKind)
     actor_id: UUID | None = None
     changes: Json
+
+
+class CustomerContact(SQLModel, table=True):
+    """A person at an organization: whom one speaks with, and who decides."""
+
+    __tablename__ = "customer_contact"
+    __table_args__ = (
+        sa.ForeignKeyConstraint(["customer_id"], ["customer.id"]),
+        code_check("role", ContactRole),
+    )
+
+    customer_id: UUID = Field(primary_key=True)
+    id: UUID = Field(primary_key=True)
+    name: Text
+    title: TextOrNone = None
+    role: ContactRole = code_field(ContactRole)
+    decides: bool = False
+    phone: TextOrNone = None
+    email: TextOrNone = None
+    note: TextOrNone = None
+    created_at: Instant
+    updated_at: Instant

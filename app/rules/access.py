@@ -19,12 +19,27 @@ _AT_THE_COUNTER = _EVERYBODY | {
     Permission.CUSTOMERS_WRITE,
     Permission.PURCHASES_READ,
     Permission.STAFF_READ,
+    Permission.CONSENTS_WRITE,
+    Permission.INTERACTIONS_READ,
+    Permission.INTERACTIONS_WRITE,
 }
+_LEADING = frozenset(
+    {
+        Permission.CUSTOMERS_UNMASK,
+        Permission.CUSTOMERS_MERGE,
+        Permission.CUSTOMERS_EXPORT,
+    }
+)
 
 ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
     Role.ADMIN: frozenset(Permission),
     Role.MANAGER: _AT_THE_COUNTER
+    | _LEADING
     | {
+        Permission.IMPORTS_WRITE,
+        Permission.PRIVACY_WRITE,
+        Permission.CUSTOM_FIELDS_WRITE,
+        Permission.CHANNELS_WRITE,
         Permission.EVENTS_READ,
         Permission.EVENTS_REPLAY,
         Permission.REPORTS_READ,
@@ -33,6 +48,7 @@ ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
         Permission.AUDIT_READ,
     },
     Role.STORE_MANAGER: _AT_THE_COUNTER
+    | _LEADING
     | {
         Permission.EVENTS_READ,
         Permission.EVENTS_REPLAY,
@@ -40,12 +56,19 @@ ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
         Permission.SOURCES_READ,
     },
     Role.CLERK: _AT_THE_COUNTER,
-    Role.SERVICE: _AT_THE_COUNTER | {Permission.EVENTS_READ},
-    Role.MARKETING: _EVERYBODY | {Permission.CUSTOMERS_READ, Permission.REPORTS_READ},
+    Role.SERVICE: _AT_THE_COUNTER | {Permission.EVENTS_READ, Permission.CUSTOMERS_UNMASK},
+    Role.MARKETING: _EVERYBODY
+    | {
+        Permission.CUSTOMERS_READ,
+        Permission.CUSTOMERS_EXPORT,
+        Permission.INTERACTIONS_READ,
+        Permission.REPORTS_READ,
+    },
     Role.AUDITOR: _EVERYBODY
     | {
         Permission.CUSTOMERS_READ,
         Permission.PURCHASES_READ,
+        Permission.INTERACTIONS_READ,
         Permission.EVENTS_READ,
         Permission.REPORTS_READ,
         Permission.STAFF_READ,

@@ -105,7 +105,29 @@ PROBLEMS: Mapping[str, ProblemKind] = {
     ),
     "possible-duplicate": ProblemKind(
         409, "There may be such a card already", "可能已有同一客户的卡",
-        "Look at the candidates.", "请查看候选客户卡。",
+        "Look at `candidates` and use one of them; if it is another customer all the same, send "
+        "`allow_duplicate` as true.",
+        "请查看 candidates 并使用其中的客户卡；如确为另一位客户，请将 allow_duplicate 设为 true。",
+    ),
+    "card-merged": ProblemKind(
+        409, "The card was merged into another", "该客户卡已并入其他客户卡",
+        "Change the surviving card, which `surviving_customer_id` names.",
+        "请修改 surviving_customer_id 所指的存续客户卡。",
+    ),
+    "card-erased": ProblemKind(
+        410, "The person's data were erased", "个人数据已删除",
+        "Nothing personal is left of this card; its figures go on counting.",
+        "该客户卡已不含个人数据，统计数字仍保留。",
+    ),
+    "merge-plan-stale": ProblemKind(
+        409, "Something has changed since the plan", "合并方案已过期",
+        "Make a new plan, look at it, and send its fingerprint.",
+        "请重新生成合并方案，核对后提交新的指纹。",
+    ),
+    "unreadable-file": ProblemKind(
+        422, "The file cannot be read", "无法读取该文件",
+        "Send CSV in UTF-8 or GB18030, or XLSX, with a row of column names first.",
+        "请上传 UTF-8 或 GB18030 编码的 CSV，或 XLSX 文件，首行为列名。",
     ),
     "invalid-transition": ProblemKind(
         409, "Not possible in this state", "当前状态不允许",

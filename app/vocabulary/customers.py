@@ -1,0 +1,156 @@
+"""What a card says, and what becomes of cards: found twice, merged, imported."""
+
+from app.vocabulary.codes import Code
+
+
+class CustomerKind(Code):
+    """What a card stands for."""
+
+    INDIVIDUAL = "individual", "Individual", "个人"
+    ORGANIZATION = "organization", "Organization", "团体"
+
+
+class CustomerStatus(Code):
+    """Whether a card is in use."""
+
+    ACTIVE = "active", "Active", "有效"
+    ARCHIVED = "archived", "Archived", "已归档"
+    MERGED = "merged", "Merged into another card", "已并入其他客户卡"
+    ERASED = "erased", "Erased", "已删除个人数据"
+
+
+class CustomerOrigin(Code):
+    """How the chain came to know a customer."""
+
+    STORE = "store", "In store", "门店"
+    WEB_SHOP = "web_shop", "Web shop", "网店"
+    EVENT = "event", "Event", "活动"
+    REFERRAL = "referral", "Referral", "推荐"
+    IMPORT = "import", "Import", "导入"
+    OTHER = "other", "Other", "其他"
+
+
+class Gender(Code):
+    """Gender as the customer states it."""
+
+    FEMALE = "female", "Female", "女"
+    MALE = "male", "Male", "男"
+    OTHER = "other", "Other", "其他"
+
+
+class MaritalStatus(Code):
+    """Marital status as the customer states it."""
+
+    SINGLE = "single", "Single", "未婚"
+    MARRIED = "married", "Married", "已婚"
+    OTHER = "other", "Other", "其他"
+
+
+class BirthdayCalendar(Code):
+    """The calendar a birthday is kept in."""
+
+    SOLAR = "solar", "Solar", "公历"
+    LUNAR = "lunar", "Lunar", "农历"
+
+
+class SizeBand(Code):
+    """Size of an organization by people."""
+
+    MICRO = "micro", "Fewer than 10", "10 人以下"
+    SMALL = "small", "10 to 99", "10–99 人"
+    MEDIUM = "medium", "100 to 499", "100–499 人"
+    LARGE = "large", "500 and more", "500 人以上"
+
+
+class IdentityKind(Code):
+    """What kind of value finds a card."""
+
+    PHONE = "phone", "Phone", "电话"
+    EMAIL = "email", "E-mail", "电子邮箱"
+    MEMBER_NUMBER = "member_number", "Member number", "会员号"
+    WECHAT = "wechat", "WeChat id", "微信号"
+    EXTERNAL = "external", "Id in another system", "外部系统编号"
+
+
+class FieldType(Code):
+    """What values a custom field takes."""
+
+    TEXT = "text", "Text", "文本"
+    NUMBER = "number", "Number", "数字"
+    DATE = "date", "Date", "日期"
+    CHOICE = "choice", "One of a list", "单选"
+    MULTI_CHOICE = "multi_choice", "Several of a list", "多选"
+    YES_NO = "yes_no", "Yes or no", "是否"
+
+
+class FieldGroup(Code):
+    """Which part of a card's form a custom field belongs to."""
+
+    BASICS = "basics", "Basics", "基本情况"
+    EDUCATION = "education", "Education", "教育情况"
+    CAREER = "career", "Career", "事业情况"
+    FAMILY = "family", "Family", "家庭情况"
+    LIVING = "living", "Living", "生活情况"
+    PERSONALITY = "personality", "Personality", "个性情况"
+    RELATIONS = "relations", "Relations", "人际情况"
+    BUSINESS = "business", "Business", "经营情况"
+
+
+class FamilyRelation(Code):
+    """What a member of the family is to the customer."""
+
+    SPOUSE = "spouse", "Spouse", "配偶"
+    CHILD = "child", "Child", "子女"
+    PARENT = "parent", "Parent", "父母"
+    GRANDPARENT = "grandparent", "Grandparent", "祖父母"
+    GRANDCHILD = "grandchild", "Grandchild", "孙辈"
+    SIBLING = "sibling", "Sibling", "兄弟姐妹"
+    OTHER = "other", "Other", "其他"
+
+
+class ContactRole(Code):
+    """What a contact person does in an organization."""
+
+    MANAGEMENT = "management", "Management", "管理"
+    PURCHASING = "purchasing", "Purchasing", "采购"
+    FINANCE = "finance", "Finance", "财务"
+    RECEPTION = "reception", "Reception", "前台"
+    USER = "user", "User", "使用者"
+    OTHER = "other", "Other", "其他"
+
+
+class DuplicateState(Code):
+    """What is known of two cards that look like one customer's."""
+
+    OPEN = "open", "To be looked at", "待处理"
+    SAME = "same", "The same customer", "同一客户"
+    DIFFERENT = "different", "Different customers", "不同客户"
+
+
+class MergeStatus(Code):
+    """Whether a merge stands."""
+
+    DONE = "done", "Done", "已合并"
+    UNDONE = "undone", "Undone", "已撤销"
+
+
+class ImportKind(Code):
+    """What a file brings."""
+
+    CARDS = "cards", "Customer cards", "客户卡"
+    PURCHASES = "purchases", "Purchases", "购买记录"
+    INTERACTIONS = "interactions", "Interactions", "互动记录"
+
+
+class ImportStatus(Code):
+    """Life of an import."""
+
+    UPLOADED = "uploaded", "Uploaded", "已上传"
+    CHECKING = "checking", "Being checked", "检查中"
+    CHECKED = "checked", "Checked, ready to run", "已检查，可执行"
+    RUNNING = "running", "Running", "执行中"
+    DONE = "done", "Done", "已完成"
+    UNDOING = "undoing", "Being undone", "撤销中"
+    UNDONE = "undone", "Undone", "已撤销"
+    FAILED = "failed", "Failed", "失败"
+    CANCELLED = "cancelled", "Cancelled", "已取消"
