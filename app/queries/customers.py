@@ -27,8 +27,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.types import TypeEngine
 from sqlmodel import col
 
+from app.core.database import raw_connection
 from app.models import Customer, CustomerChange, CustomerIdentity, Identity, TierAssignment
 from app.models.columns import INSTANT
+from app.queries import survivors
 from app.schemas.common import LabelledCode
 from app.schemas.customers import (
     Birthday,
@@ -38,7 +40,7 @@ from app.schemas.customers import (
     CustomerSort,
     StatusFilter,
 )
-from app.vocabulary import CustomerKind, IdentityKind, TierLevel
+from app.vocabulary import CustomerKind, CustomerStatus, IdentityKind, TierLevel
 
 IdentityTriple = tuple[IdentityKind, str, str]
 """Kind, system and normalised value."""
@@ -70,7 +72,7 @@ _SORT_COLUMNS: Final[Mapping[str, tuple[Any, TypeEngine[Any]]]] = {
 
 
 async def find_card(session: AsyncSession, customer_id: UUID) -> Card | None:
-    """Return a card with its current tier and its identities, in two statements."""
+    """Return a card with its current tier and its identities, in three statements."""
     rows = (await session.execute(_cards().where(col(Customer.id) == customer_id))).all()
     cards = await _with_identities(session, rows)
     return cards[0] if cards else None
@@ -83,7 +85,7 @@ async def list_cards(
     after: Position | None,
     limit: int,
 ) -> list[Card]:
-    """Return the cards that follow ``after`` (sort value, id), in two statements.
+    """Return the cards that follow ``after`` (sort value, id), in three statements.
 
     Cards with equal sort values follow in the order of their ids.
     """
@@ -133,11 +135,16 @@ def _conditions(filters: CardFilters) -> list[ColumnElement[bool]]:
         (Customer.home_store_id, filters.home_store_id),
         (Customer.owner_staff_id, filters.owner_staff_id),
         (TierAssignment.level, filters.tier),
-        (Customer.status, None if filters.status == "any" else filters.status),
     ]
     conditions: list[ColumnElement[bool]] = [
         column == value for column, value in wanted if value is not None
     ]
+    # What was merged or erased is in no list: its survivor is, or nobody.
+    conditions.append(
+        col(Customer.status).in_((CustomerStatus.ACTIVE, CustomerStatus.ARCHIVED))
+        if filters.status == "any"
+        else col(Customer.status) == filters.status
+    )
     if filters.registered_from is not None:
         conditions.append(col(Customer.registered_on) >= filters.registered_from)
     if filters.registered_to is not None:
@@ -157,7 +164,13 @@ async def _with_identities(session: AsyncSession, rows: Sequence[Any]) -> list[C
     identities: dict[UUID, list[CardIdentity]] = {}
     for row in found:
         identities.setdefault(row.customer_id, []).append(card_identity(row))
-    return [_card(customer, level, identities.get(customer.id, [])) for customer, level in rows]
+    merged = await survivors.merged_into(
+        await raw_connection(session), [customer.id for customer, _ in rows]
+    )
+    return [
+        _card(customer, level, identities.get(customer.id, []), merged.get(customer.id, []))
+        for customer, level in rows
+    ]
 
 
 def card_identity(row: CustomerIdentity) -> CardIdentity:
@@ -189,7 +202,12 @@ def birthday_of(customer: Customer) -> Birthday | None:
     )
 
 
-def _card(customer: Customer, level: TierLevel | None, identities: list[CardIdentity]) -> Card:
+def _card(
+    customer: Customer,
+    level: TierLevel | None,
+    identities: list[CardIdentity],
+    merged_ids: list[UUID],
+) -> Card:
     return Card(
         id=customer.id,
         kind=customer.kind,
@@ -212,6 +230,7 @@ def _card(customer: Customer, level: TierLevel | None, identities: list[CardIden
         note=customer.note,
         registered_on=customer.registered_on,
         identities=identities,
+        merged_ids=merged_ids,
         archived_at=customer.archived_at,
         version=customer.version,
         created_at=customer.created_at,

@@ -26,6 +26,7 @@ from app.web.pagination import Cursor, Limit, Page, decode_cursor, encode_cursor
 from app.web.parameters import CustomerId, IdentityId
 from app.web.preconditions import IfMatch, seen_version, set_etag
 from app.web.route import HuikeRoute
+from app.web.survivors import ReadCustomerId
 
 router = APIRouter(prefix="/v1/customers", tags=["customers"], route_class=HuikeRoute)
 
@@ -40,8 +41,8 @@ CREATING = (
     "idempotency-key-required", "idempotency-in-progress", "idempotency-key-reused",
 )  # fmt: skip
 CHANGING = (
-    *SIGNED_IN, "not-found", "invalid-transition", "precondition-failed", "validation",
-    "precondition-required", "internal-error", "unavailable",
+    *SIGNED_IN, "not-found", "invalid-transition", "card-merged", "precondition-failed",
+    "validation", "precondition-required", "internal-error", "unavailable",
 )  # fmt: skip
 
 
@@ -135,9 +136,9 @@ async def lookup_customer(
 
 @router.get(CARD, summary="Read a card", responses=problems(*READING, "not-found"))
 async def get_customer(
-    customer_id: CustomerId, _actor: Reader, session: SessionDep, response: Response
+    customer_id: ReadCustomerId, _actor: Reader, session: SessionDep, response: Response
 ) -> Card:
-    """Return a card with its current tier and its identities."""
+    """Return a card with its current tier and its identities; a merged id leads to its survivor."""
     card = await customers.get_customer(session, customer_id)
     set_etag(response, card.version)
     return card
@@ -197,8 +198,8 @@ async def restore_customer(
     status_code=201,
     summary="Add an identity",
     responses=problems(
-        *CREATING, "not-found", "identity-taken", "invalid-transition", "precondition-failed",
-        "precondition-required",
+        *CREATING, "not-found", "identity-taken", "invalid-transition", "card-merged",
+        "precondition-failed", "precondition-required",
     ),
     dependencies=[Idempotent],
 )  # fmt: skip
@@ -251,7 +252,10 @@ async def list_customer_changes(
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[CardChange]:
-    """Return who changed what, from what to what, newest first."""
+    """Return who changed what, from what to what, newest first.
+
+    Each card keeps a history of its own: that of a merged card ends with the merge.
+    """
     listing = {"list": "customer-changes", "customer_id": customer_id}
     position = decode_cursor(settings, listing, cursor) if cursor else [None]
     changes, next_version = await customers.list_customer_changes(

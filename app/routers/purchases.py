@@ -18,8 +18,9 @@ from app.vocabulary import Permission
 from app.web.dependencies import Allow, SessionDep, SettingsDep
 from app.web.documentation import SIGNED_IN, problems
 from app.web.pagination import Cursor, Limit, Page, decode_cursor, encode_cursor
-from app.web.parameters import CustomerId, PurchaseId
+from app.web.parameters import PurchaseId
 from app.web.route import HuikeRoute
+from app.web.survivors import ReadCustomerId
 
 router = APIRouter(prefix="/v1/customers", tags=["purchases"], route_class=HuikeRoute)
 Reader = Annotated[Actor, Depends(Allow(Permission.PURCHASES_READ))]
@@ -32,7 +33,7 @@ _READ = (*SIGNED_IN, "not-found", "validation", "internal-error", "unavailable")
     responses=problems(*_READ, "invalid-cursor"),
 )
 async def list_customer_purchases(
-    customer_id: CustomerId,
+    customer_id: ReadCustomerId,
     actor: Reader,
     session: SessionDep,
     settings: SettingsDep,
@@ -59,7 +60,7 @@ async def list_customer_purchases(
     responses=problems(*_READ),
 )
 async def get_customer_purchase(
-    customer_id: CustomerId, purchase_id: PurchaseId, actor: Reader, session: SessionDep
+    customer_id: ReadCustomerId, purchase_id: PurchaseId, actor: Reader, session: SessionDep
 ) -> PurchaseWithLines:
     """Return a receipt of a card with its lines."""
     purchase, lines = await purchases.get_purchase(session, customer_id, purchase_id)
@@ -75,7 +76,7 @@ async def get_customer_purchase(
     responses=problems(*_READ),
 )
 async def get_customer_statistics(
-    customer_id: CustomerId, actor: Reader, session: SessionDep
+    customer_id: ReadCustomerId, actor: Reader, session: SessionDep
 ) -> CustomerStatistics:
     """Return counts and amounts of all time and of the rolling window."""
     return CustomerStatistics.model_validate(

@@ -12,8 +12,8 @@ from app.web.answers import ON_LISTING, next_cursor, position_after
 from app.web.dependencies import Allow, SessionDep, SettingsDep
 from app.web.documentation import SIGNED_IN, problems
 from app.web.pagination import Cursor, Limit, Page
-from app.web.parameters import CustomerId
 from app.web.route import HuikeRoute
+from app.web.survivors import ReadCustomerId
 
 router = APIRouter(prefix="/v1", tags=["tiers"], route_class=HuikeRoute)
 Reader = Annotated[Actor, Depends(Allow(Permission.TIERS_READ))]
@@ -25,7 +25,7 @@ Reader = Annotated[Actor, Depends(Allow(Permission.TIERS_READ))]
     responses=problems(*SIGNED_IN, "not-found", "validation", "internal-error", "unavailable"),
 )
 async def get_customer_tier(
-    customer_id: CustomerId, actor: Reader, session: SessionDep, settings: SettingsDep
+    customer_id: ReadCustomerId, actor: Reader, session: SessionDep, settings: SettingsDep
 ) -> TierRead:
     """Explain a tier: inputs, threshold, policy version, distance to the next, what keeps it.
 
@@ -41,7 +41,7 @@ async def get_customer_tier(
     responses=problems(*ON_LISTING, "not-found"),
 )
 async def list_customer_tiers(
-    customer_id: CustomerId,
+    customer_id: ReadCustomerId,
     actor: Reader,
     session: SessionDep,
     settings: SettingsDep,

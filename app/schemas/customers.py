@@ -227,6 +227,9 @@ class Card(Output):
     note: str | None
     registered_on: date
     identities: list[CardIdentity]
+    merged_ids: list[UUID] = Field(
+        description="Cards that were merged into this one; their ids go on leading here."
+    )
     archived_at: datetime | None
     version: int = Field(description="The same as in the `ETag`.", examples=[1])
     created_at: datetime

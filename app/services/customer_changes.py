@@ -20,6 +20,7 @@ from app.models import Customer, CustomerChange
 from app.queries import customers as queries
 from app.rules.access import Actor
 from app.schemas.customers import Card
+from app.services.survivors import surviving_id
 from app.services.trail import announce, record_action
 from app.vocabulary import Action, CustomerStatus, DomainEvent
 
@@ -46,6 +47,7 @@ async def get_for_change(
 
     Raises:
         NotFoundError: no such card.
+        ConflictError: it was merged into another (409 ``card-merged``), which is named.
         ForbiddenError: its home store is not among the actor's.
         PreconditionFailedError: it is in another version, with the fields that differ.
     """
@@ -56,6 +58,8 @@ async def get_for_change(
     )
     if customer is None:
         raise card_not_found()
+    if customer.merged_into_id is not None:
+        raise card_merged(await surviving_id(session, customer_id))
     check_store(actor, customer.home_store_id)
     if customer.version != seen:
         raise await _stale(session, customer_id, seen)
@@ -92,6 +96,16 @@ def check_active(customer: Customer) -> None:
 def card_not_found() -> NotFoundError:
     """Return the error for a card that is not there."""
     return NotFoundError("There is no such card.", detail_zh="没有这张客户卡。")
+
+
+def card_merged(survivor_id: UUID) -> ConflictError:
+    """Return the error for a change of a card that was merged into another."""
+    return ConflictError(
+        "The card was merged into another one; change that one.",
+        code="card-merged",
+        detail_zh="该客户卡已并入另一张客户卡，请修改后者。",
+        members={"surviving_customer_id": str(survivor_id)},
+    )
 
 
 async def write_change(

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 
 from app.core import clock
 from app.core.config import Settings
+from app.core.errors import RetryTransactionError
 from app.core.ids import new_id
 from app.queries import purchase_ingest
 from app.rules import purchases, tiering
@@ -116,9 +117,17 @@ class Run:
         return clock.business_day(instant, self.settings.zone)
 
     async def lock_cards(self, customer_ids: Sequence[UUID]) -> None:
-        """Lock cards that are not locked yet, in the order of ids."""
+        """Lock cards that are not locked yet, in the order of ids.
+
+        Raises:
+            RetryTransactionError: one of them was merged between two of our statements; what led
+                to it leads to the surviving card now.
+        """
         wanted = sorted(set(customer_ids) - self.cards.keys())
-        self.cards |= await purchase_ingest.lock_cards(self.connection, wanted)
+        locked = await purchase_ingest.lock_cards(self.connection, wanted)
+        if any(card["merged_into_id"] is not None for card in locked.values()):
+            raise RetryTransactionError
+        self.cards |= locked
 
     async def flush(self) -> None:
         """Write the receipts decided so far, so that the next kind of event finds them."""

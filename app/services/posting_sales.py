@@ -7,7 +7,7 @@ from uuid import UUID
 
 from app.core.errors import RetryTransactionError
 from app.core.ids import new_id
-from app.queries import purchase_ingest
+from app.queries import purchase_ingest, survivors
 from app.rules import purchases
 from app.rules.purchases import Fault
 from app.schemas.pos_events import SaleEvent
@@ -133,16 +133,20 @@ async def _resolve_cards(
     by_id: Mapping[Posted, UUID],
     owners: dict[Posted, UUID],
 ) -> None:
-    """Add whose the sales are that name a card by its id; hold those whose card is not there."""
+    """Add whose the sales are that name a card by its id; hold those whose card is not there.
+
+    The id of a merged card leads to the surviving one.
+    """
     if not by_id:
         return
-    await run.lock_cards(list(by_id.values()))
+    leads_to = await survivors.survivors_of(run.connection, sorted(set(by_id.values())))
+    await run.lock_cards(list(leads_to.values()))
     for posted in fine(sales):
         wanted = by_id.get(posted)
-        if wanted is not None and wanted not in run.cards:
+        if wanted is not None and wanted not in leads_to:
             posted.hold(Fault.CARD_UNKNOWN)
         elif wanted is not None:
-            owners[posted] = wanted
+            owners[posted] = leads_to[wanted]
 
 
 def _write_sale(
