@@ -77,6 +77,17 @@ class ConsentProof(Code):
     MERGE = "merge", "Result of a merge", "合并所得"
 
 
+class ConsentReason(Code):
+    """Why the chain may or may not act for a purpose by a channel."""
+
+    CHANNEL_GRANTED = "channel_granted", "Agreed to for this channel", "客户已同意该渠道"
+    CHANNEL_WITHDRAWN = "channel_withdrawn", "Withdrawn for this channel", "客户已撤回该渠道"
+    PURPOSE_GRANTED = "purpose_granted", "Agreed to for every channel", "客户已同意全部渠道"
+    PURPOSE_WITHDRAWN = "purpose_withdrawn", "Withdrawn for every channel", "客户已撤回全部渠道"
+    NEEDS_NO_ASKING = "needs_no_asking", "Never asked, and needs no consent", "未询问，无需事先同意"
+    NEVER_ASKED = "never_asked", "Never asked, and needs consent", "未询问，须先取得同意"
+
+
 class ErasureStatus(Code):
     """What became of a request to erase a person's data."""
 
