@@ -11,6 +11,7 @@ from app.web.dependencies import Allow, access_of, api_routes, idempotent
 from app.web.documentation import Problem
 from app.web.examples import example_of
 from app.web.problems import MEDIA_TYPE
+from app.web.survivors import surviving_customer
 
 # Bodies that routes read by hand, since a signature covers their raw bytes.
 SIGNED_BODIES = (EventBatch,)
@@ -69,6 +70,14 @@ HEADERS: dict[str, dict[str, Any]] = {
         "description": "The version of the object; send it as `If-Match` to change it.",
         "required": True,
         "schema": {"type": "string", "pattern": '^"v[1-9][0-9]*"$', "examples": ['"v1"']},
+    },
+    "ContentLocation": {
+        "description": "Sent where the id is that of a merged card: the same address with the id "
+        "of the surviving card, whose data the answer holds.",
+        "schema": {
+            "type": "string",
+            "examples": ["/v1/customers/0193a1c2-d3e4-7f00-8000-00000000c001"],
+        },
     },
     "Location": {
         "description": "The path of what was created; of the card, where an identity was added.",
@@ -216,13 +225,15 @@ def _only_problems(operation: dict[str, Any]) -> None:
 
 
 def _add_headers(operation: dict[str, Any], route: RouteContext, schemas: dict[str, Any]) -> None:
-    is_idempotent = any(part.call is idempotent for part in route.dependant.dependencies)
+    calls = [part.call for part in route.dependant.dependencies]
     for status, response in operation["responses"].items():
         wanted = {"X-Request-Id": "RequestId", **_HEADERS_BY_STATUS.get(status, {})}
         if status.startswith("2"):
             if _has_version(response, schemas):
                 wanted["ETag"] = "ETag"
-            if is_idempotent:
+            if surviving_customer in calls:
+                wanted["Content-Location"] = "ContentLocation"
+            if idempotent in calls:
                 wanted["Idempotency-Replayed"] = "IdempotencyReplayed"
         response["headers"] = {
             name: {"$ref": f"#/components/headers/{header}"}

@@ -11,13 +11,14 @@ from app.web.dependencies import SessionDep, authenticate
 from app.web.parameters import CustomerId
 
 
-async def _surviving_customer(
+async def surviving_customer(
     customer_id: CustomerId,
     request: Request,
     response: Response,
     session: SessionDep,
     _actor: Annotated[Actor, Depends(authenticate)],
 ) -> UUID:
+    """Return the card that the id leads to, and say so where it is another one."""
     survivor = await surviving_id(session, customer_id)
     if survivor != customer_id:
         # The address of what is answered (RFC 9110, 8.7): the same with the surviving card's id.
@@ -27,7 +28,7 @@ async def _surviving_customer(
     return survivor
 
 
-ReadCustomerId = Annotated[UUID, Depends(_surviving_customer)]
+ReadCustomerId = Annotated[UUID, Depends(surviving_customer)]
 """For routes that read: ``customer_id`` of the path, or of the card it was merged into.
 
 The answer to a merged card's id then carries ``Content-Location`` with the surviving card's

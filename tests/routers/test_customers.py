@@ -86,6 +86,7 @@ async def test_a_card_is_created_with_everything_that_was_said(
         "size_band": None,
         "home_store_id": str(world.stores["S01"]),
         "owner_staff_id": str(world.staff["clerk"]),
+        "merged_ids": [],
         "archived_at": None,
         "version": 1,
         "created_at": card["created_at"],

@@ -134,7 +134,8 @@ async def test_lists_show_no_merged_cards(
     for status in ("active", "archived", "any"):
         answer = await client.get(f"/v1/customers?status={status}", headers=world.headers())
         listed[status] = {one["id"]: one["merged_ids"] for one in answer.json()["items"]}
-    active, gone = {third: sorted([first, second])}, {archived["id"]: []}
+    active: dict[str, list[str]] = {third: sorted([first, second])}
+    gone: dict[str, list[str]] = {archived["id"]: []}
     assert listed == {"active": active, "archived": gone, "any": active | gone}
 
 
