@@ -215,7 +215,7 @@ def test_good_answers_say_which_headers_they_carry(document: dict[str, Any]) -> 
         "ETag", "Location", "Idempotency-Replayed", "X-Request-Id",
     }  # fmt: skip
     assert headers["create_api_key"] == {"Location", "Idempotency-Replayed", "X-Request-Id"}
-    assert headers["get_customer"] == {"ETag", "X-Request-Id"}
+    assert headers["get_customer"] == {"Content-Location", "ETag", "X-Request-Id"}
     assert headers["update_store"] == {"ETag", "X-Request-Id"}
     assert headers["list_customers"] == {"X-Request-Id"}
     shared = document["components"]["responses"]
