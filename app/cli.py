@@ -357,7 +357,7 @@ def rebuild_stats(
         bool, typer.Option("--check", help="Only compare; exit code 1 if anything differs.")
     ] = False,
 ) -> None:
-    """Aggregate the statistics of all customers anew from their receipts."""
+    """Aggregate the statistics of all customers anew from their receipts and contacts."""
     settings = _settings()
 
     async def work(_signals: "StopSignals") -> None:

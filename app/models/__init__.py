@@ -18,6 +18,7 @@ from app.models.interaction import (
     CustomerServiceStats,
     Interaction,
     InteractionChange,
+    InteractionEntry,
     UnattachedInteraction,
 )
 from app.models.merge import CustomerMerge, CustomerMergeItem
@@ -56,6 +57,7 @@ __all__ = [
     "Identity",
     "Interaction",
     "InteractionChange",
+    "InteractionEntry",
     "NightStep",
     "OutboxEvent",
     "PosEvent",

@@ -21,6 +21,10 @@ from app.models.columns import (
 )
 from app.vocabulary import ActorKind, Channel, Direction, InteractionOutcome
 
+_OPEN_STEP = sa.text(
+    "next_step IS NOT NULL AND next_step_on IS NOT NULL AND next_step_done_at IS NULL"
+)
+
 
 class Interaction(SQLModel, table=True):
     """One contact with a known customer, in either direction.
@@ -43,7 +47,29 @@ class Interaction(SQLModel, table=True):
         sa.CheckConstraint("cost >= 0", name="cost"),
         sa.Index(None, "customer_id", "occurred_at", "id"),
         sa.Index(None, "staff_id", "occurred_at"),
-        sa.Index(None, "next_step_on", postgresql_where=sa.text("next_step_on IS NOT NULL")),
+        # Aggregation for the cost to serve streams in this order and never visits the table.
+        sa.Index(
+            "ix_interaction_statistics",
+            "customer_id",
+            "business_day",
+            postgresql_include=["direction", "cost", "occurred_at"],
+        ),
+        # Steps that are open: of everybody, of a member of staff, of a shop.
+        sa.Index("ix_interaction_next_step", "next_step_on", "id", postgresql_where=_OPEN_STEP),
+        sa.Index(
+            "ix_interaction_next_step_staff",
+            "staff_id",
+            "next_step_on",
+            "id",
+            postgresql_where=_OPEN_STEP,
+        ),
+        sa.Index(
+            "ix_interaction_next_step_store",
+            "store_id",
+            "next_step_on",
+            "id",
+            postgresql_where=_OPEN_STEP,
+        ),
     )
 
     customer_id: UUID = Field(primary_key=True)
@@ -58,6 +84,7 @@ class Interaction(SQLModel, table=True):
     outcome: InteractionOutcome | None = optional_code_field(InteractionOutcome)
     next_step: TextOrNone = None
     next_step_on: date | None = None
+    next_step_done_at: InstantOrNone = None
     store_id: UUID | None = None
     staff_id: UUID | None = None
     contact_id: UUID | None = None
@@ -112,6 +139,7 @@ class UnattachedInteraction(SQLModel, table=True):
             postgresql_where=sa.text("awaits_kind IS NOT NULL"),
         ),
         sa.Index(None, "occurred_at", "id"),
+        sa.Index(None, "store_id", "occurred_at", "id"),
     )
 
     id: UUID = Field(primary_key=True)
@@ -122,6 +150,23 @@ class UnattachedInteraction(SQLModel, table=True):
     store_id: UUID | None = None
     recorded_at: Instant
     body: Json
+
+
+class InteractionEntry(SQLModel, table=True):
+    """What a service desk sent in a batch under an id of its own: it is recorded once.
+
+    ``body_hash`` is keyed. ``customer_id`` is the card it was recorded with, empty for a caller who
+    was not known: the first answer, whatever became of it since.
+    """
+
+    __tablename__ = "interaction_entry"
+
+    recorded_by_id: UUID = Field(primary_key=True)
+    entry_id: Text = Field(primary_key=True, sa_type=sa.Text)
+    body_hash: Text
+    interaction_id: UUID
+    customer_id: UUID | None = None
+    recorded_at: Instant
 
 
 class ChannelCost(SQLModel, table=True):

@@ -65,7 +65,7 @@ class TierAssignment(SQLModel, table=True):
             postgresql_where=sa.text("valid_to IS NULL"),
             postgresql_include=["level"],
         ),
-        sa.Index(None, "customer_id", "valid_from"),
+        sa.Index(None, "customer_id", "valid_from", "id"),
     )
 
     customer_id: UUID = Field(primary_key=True)

@@ -8,23 +8,26 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.database import raw_connection
-from app.queries import customer_stats
+from app.queries import customer_service_stats, customer_stats
 
 CHUNK = 2_000
 
 
 async def refresh_due(session: AsyncSession, as_of: date) -> Mapping[str, int]:
-    """Re-aggregate a portion of those who have a purchase leaving the window by ``as_of``.
+    """Re-aggregate a portion of those who have a purchase or contact leaving the window by then.
 
     Call it, each time in a transaction of its own, until ``remaining`` is 0: a till that wants one
     of the locked cards then waits for a portion, not for the night. Doing it twice changes nothing.
     """
     connection = await raw_connection(session)
-    due = await customer_stats.due(connection, as_of, CHUNK + 1)
-    portion = due[:CHUNK]
-    await customer_stats.lock_cards(connection, portion)
-    await customer_stats.refresh(connection, as_of, portion)
-    return {"refreshed": len(portion), "remaining": len(due) - len(portion)}
+    bought = await customer_stats.due(connection, as_of, CHUNK + 1)
+    served = await customer_service_stats.due(connection, as_of, CHUNK + 1)
+    portion = {*bought[:CHUNK], *served[:CHUNK]}
+    await customer_stats.lock_cards(connection, list(portion))
+    await customer_stats.refresh(connection, as_of, bought[:CHUNK])
+    await customer_service_stats.refresh(connection, as_of, served[:CHUNK])
+    remaining = len({*bought, *served} - portion)
+    return {"refreshed": len(portion), "remaining": remaining}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ class Rebuilt:
 
 
 async def rebuild(session: AsyncSession, as_of: date, after: UUID | None = None) -> Rebuilt:
-    """Re-aggregate the next portion of cards from their receipts, in the order of ids.
+    """Re-aggregate the next portion of cards from receipts and contacts, in the order of ids.
 
     Call it, each time in a transaction of its own, until ``last_card`` is None: a till that wants
     one of the locked cards then waits for a portion. A card that appears meanwhile needs no
@@ -48,9 +51,20 @@ async def rebuild(session: AsyncSession, as_of: date, after: UUID | None = None)
     connection = await raw_connection(session)
     portion = await customer_stats.lock_next_cards(connection, after, CHUNK)
     corrected = await customer_stats.rebuild(connection, as_of, portion)
+    corrected += await customer_service_stats.refresh(connection, as_of, portion)
     return Rebuilt(corrected, portion[-1] if len(portion) == CHUNK else None)
 
 
 async def check(session: AsyncSession, as_of: date) -> Mapping[str, int]:
-    """Compare with a full aggregation; ``different`` counts bugs, ``due`` the night's work."""
-    return await customer_stats.compare(await raw_connection(session), as_of)
+    """Compare both tables with a full aggregation.
+
+    ``different`` counts bugs, ``due`` the night's work, ``customers`` those who have receipts.
+    """
+    connection = await raw_connection(session)
+    bought = await customer_stats.compare(connection, as_of)
+    served = await customer_service_stats.compare(connection, as_of)
+    return {
+        "customers": bought["customers"],
+        "due": bought["due"] + served["due"],
+        "different": bought["different"] + served["different"],
+    }

@@ -53,6 +53,7 @@ TAGS: list[dict[str, Any]] = [
     {"name": "staff", "description": "People, roles, absences, hand-over."},
     {"name": "sources", "description": "Tills and web shops with their secrets."},
     {"name": "catalogue", "description": "What the chain sells."},
+    {"name": "channels", "description": "What a contact by each channel costs."},
     {"name": "API clients", "description": "Machines and their keys."},
     {"name": "audit", "description": "Who did what."},
     {"name": "vocabulary", "description": "Every code with its English and Chinese label."},
