@@ -28,6 +28,7 @@ from sqlalchemy.types import TypeEngine
 from sqlmodel import col
 
 from app.core.database import raw_connection
+from app.locale.masking import mask_identity, mask_within
 from app.models import Customer, CustomerChange, CustomerIdentity, Identity, TierAssignment
 from app.models.columns import INSTANT
 from app.queries import survivors
@@ -174,12 +175,14 @@ async def _with_identities(session: AsyncSession, rows: Sequence[Any]) -> list[C
 
 
 def card_identity(row: CustomerIdentity) -> CardIdentity:
-    """Return a stored identity as it stands on the card."""
+    """Return a stored identity as everybody may see it on the card."""
+    shown = mask_identity(row.kind, row.value)
     return CardIdentity(
         id=row.id,
         kind=row.kind,
         system=row.system or None,
-        value=row.value,
+        value=shown,
+        is_masked=shown != row.value,
         label=row.label,
         is_primary=row.is_primary,
     )
@@ -254,7 +257,8 @@ async def list_changes(
 
 
 def _plain(change: CustomerChange) -> dict[str, Any]:
-    return {field: getattr(change, field) for field in CardChange.model_fields}
+    shown = {field: getattr(change, field) for field in CardChange.model_fields}
+    return {**shown, "changes": mask_within(change.changes)}
 
 
 async def changed_fields_since(session: AsyncSession, customer_id: UUID, version: int) -> list[str]:

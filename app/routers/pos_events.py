@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import TypeAdapter, ValidationError
 
 from app.core.errors import FieldError, InvalidInputError, TooLargeError
+from app.locale.masking import mask_within
 from app.models import PosEvent
 from app.rules.access import Actor
 from app.rules.purchases import Fault
@@ -281,7 +282,7 @@ def _stored(event: PosEvent, source: str) -> StoredEvent:
         customer_id=event.customer_id,
         purchase_id=event.purchase_id,
         problem=till_answers.problem_of(event.status, fault),
-        body=event.body,
+        body=mask_within(event.body),
     )
 
 

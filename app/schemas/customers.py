@@ -139,7 +139,14 @@ class CardIdentity(Output):
     id: UUID
     kind: IdentityKind
     system: str | None
-    value: str = Field(examples=["+8613800138000"])
+    value: str = Field(
+        description="Phones, e-mail addresses and WeChat ids with their middle hidden.",
+        examples=["+86138****8000"],
+    )
+    is_masked: bool = Field(
+        description="Whether a part is hidden; `POST …/disclosures` shows it whole.",
+        examples=[True],
+    )
     label: str | None
     is_primary: bool
 
@@ -244,7 +251,7 @@ class CardChange(Output):
     actor_kind: ActorKind
     actor_id: UUID | None = Field(description="Null for the service itself.")
     changes: dict[str, Annotated[list[Any], Field(min_length=2, max_length=2)]] = Field(
-        description="For each field what it was and what it became.",
+        description="For each field what it was and what it became, masked as on the card.",
         examples=[{"name": ["王小明", "王晓明"]}],
     )
 

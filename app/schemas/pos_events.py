@@ -308,4 +308,6 @@ class StoredEvent(Output):
     customer_id: UUID | None
     purchase_id: UUID | None
     problem: EventProblem | None = Field(description="Why it is held or parked.")
-    body: dict[str, object] = Field(description="The event as it was sent.")
+    body: dict[str, object] = Field(
+        description="The event as it was sent; phones, e-mail addresses and WeChat ids are masked."
+    )

@@ -6,6 +6,7 @@ from typing import Final, Literal
 
 from email_validator import EmailNotValidError, validate_email
 
+from app.locale.masking import HIDDEN, MASKS
 from app.locale.names import fold_width, is_one_word
 from app.locale.phones import normalise_phone
 from app.vocabulary import IdentityKind
@@ -50,6 +51,8 @@ def normalise(kind: IdentityKind, system: str | None, value: str, region: str) -
     """
     if len(value) > MAXIMUM_VALUE_LENGTH:
         raise _too_long(MAXIMUM_VALUE_LENGTH)
+    if kind in MASKS and HIDDEN in fold_width(value):
+        raise IdentityError("masked: send it whole", "已脱敏，请提供完整内容。")
     if kind is IdentityKind.PHONE:
         normalised = _phone(value, region)
     elif kind is IdentityKind.EMAIL:

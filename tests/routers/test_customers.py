@@ -64,16 +64,16 @@ async def test_a_card_is_created_with_everything_that_was_said(
     ]
     assert identities == [
         {
-            "kind": "phone", "system": None, "value": "+8613800138000", "label": "mobile",
-            "is_primary": True,
+            "kind": "phone", "system": None, "value": "+86138****8000", "label": "mobile",
+            "is_primary": True, "is_masked": True,
         },
         {
-            "kind": "email", "system": None, "value": "Wang@example.com", "label": None,
-            "is_primary": False,
+            "kind": "email", "system": None, "value": "W****@example.com", "label": None,
+            "is_primary": False, "is_masked": True,
         },
         {
             "kind": "external", "system": "erp", "value": "K-77", "label": None,
-            "is_primary": False,
+            "is_primary": False, "is_masked": False,
         },
     ]  # fmt: skip
     assert card == {
