@@ -24,8 +24,9 @@ def main() -> int:
     problems += [f"{name} is no setting" for name in shown.keys() - settings.keys() - ELSEWHERE]
     for name in settings.keys() & shown.keys() - WITHOUT_DEFAULT:
         default = settings[name].get_default(call_default_factory=False)
-        if default is not PydanticUndefined and str(default) != shown[name]:
-            problems.append(f"{name} is shown as {shown[name]!r}, its default is {str(default)!r}")
+        written = ",".join(default) if isinstance(default, tuple) else str(default)
+        if default is not PydanticUndefined and written != shown[name]:
+            problems.append(f"{name} is shown as {shown[name]!r}, its default is {written!r}")
     for problem in sorted(problems):
         print(f".env.example: {problem}", file=sys.stderr)
     if not problems:

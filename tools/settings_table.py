@@ -52,7 +52,9 @@ def table() -> str:
     rows = ["| variable | default | meaning |", "|---|---|---|"]
     for name, field in Settings.model_fields.items():
         default = field.get_default()
-        shown = SHOWN_AS.get(name) or ("" if default is None or default == () else f"`{default}`")
+        if isinstance(default, tuple):
+            default = ",".join(default)
+        shown = SHOWN_AS.get(name) or ("" if default in (None, "") else f"`{default}`")
         meaning = field.description or MEANINGS[name]
         rows.append(f"| `HUIKE_{name.upper()}` | {shown} | {meaning} |")
     return "\n".join(rows)

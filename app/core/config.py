@@ -12,6 +12,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 DEFAULT_SECRET_KEY = "insecure-secret-for-loopback-only"  # noqa: S105 - refused beyond loopback
 MINIMUM_SECRET_LENGTH = 32
+# The vocabulary's; settings are read before it is. A test compares the two.
+_CONSENT_PURPOSES = ("service", "marketing", "greeting", "survey", "profiling", "sharing")
 
 
 class UnsafeSettingsError(Exception):
@@ -91,8 +93,12 @@ class Settings(BaseSettings):
     )
     sign_in_window_seconds: Annotated[int, Field(gt=0)] = 300
     idempotency_keep_hours: Annotated[int, Field(gt=0)] = 24 * 7
+    consent_unasked_purposes: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("service",),
+        description="Purposes that need no consent until it is withdrawn, separated by commas.",
+    )
 
-    @field_validator("cors_origins", "trusted_proxies", mode="before")
+    @field_validator("cors_origins", "trusted_proxies", "consent_unasked_purposes", mode="before")
     @classmethod
     def _split_at_commas(cls, value: object) -> object:
         if isinstance(value, str):
@@ -106,6 +112,13 @@ class Settings(BaseSettings):
             parts = urlsplit(origin)
             if not parts.hostname or origin != f"{parts.scheme}://{parts.netloc}":
                 raise ValueError("an origin is scheme://host or scheme://host:port, nothing more")
+        return value
+
+    @field_validator("consent_unasked_purposes")
+    @classmethod
+    def _only_purposes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not set(value) <= set(_CONSENT_PURPOSES):
+            raise ValueError(f"purposes are {', '.join(_CONSENT_PURPOSES)}")
         return value
 
     @field_validator("trusted_proxies")

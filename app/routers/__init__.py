@@ -5,6 +5,7 @@ from app.routers import (
     audit,
     catalogue,
     channels,
+    consents,
     customers,
     operations,
     pos_events,
@@ -22,6 +23,7 @@ from app.routers import (
 ROUTERS = (
     sign_in.router,
     customers.router,
+    consents.router,
     purchases.router,
     tiers.router,
     reports.router,

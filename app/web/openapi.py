@@ -45,6 +45,7 @@ the chain's time zone.
 TAGS: list[dict[str, Any]] = [
     {"name": "sign-in", "description": "Tokens for staff, and who is signed in."},
     {"name": "customers", "description": "Cards: create, find, change, archive."},
+    {"name": "consent", "description": "What customers agree to, with history and proof."},
     {"name": "purchases", "description": "What a customer bought."},
     {"name": "tiers", "description": "Which tier a card is in, why, and what would change it."},
     {"name": "reports", "description": "Figures over the chain."},

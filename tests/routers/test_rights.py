@@ -5,6 +5,7 @@ A new route needs a row in ``WHO_MAY``; that is where somebody thinks about who 
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import httpx
 import pytest
@@ -48,6 +49,11 @@ WHO_MAY: Mapping[str, frozenset[Role] | None] = {
     "POST /v1/customers/{customer_id}/restore": COUNTER,
     "POST /v1/customers/{customer_id}/identities": COUNTER,
     "DELETE /v1/customers/{customer_id}/identities/{identity_id}": COUNTER,
+    "POST /v1/customers/{customer_id}/consents": COUNTER,
+    "POST /v1/customers/{customer_id}/consents/withdraw-all": COUNTER,
+    "GET /v1/customers/{customer_id}/consents": COUNTER | MARKETING | AUDITOR,
+    "GET /v1/customers/{customer_id}/consents/check": COUNTER | MARKETING | AUDITOR,
+    "GET /v1/customers/{customer_id}/consents/history": COUNTER | MARKETING | AUDITOR,
     "GET /v1/customers/{customer_id}/purchases": COUNTER | AUDITOR,
     "GET /v1/customers/{customer_id}/purchases/{purchase_id}": COUNTER | AUDITOR,
     "GET /v1/customers/{customer_id}/statistics": COUNTER | AUDITOR,
@@ -223,6 +229,10 @@ AT_STORES: Mapping[str, Mapping[str, int]] = {
     "DELETE /v1/customers/{customer_id}/identities/{identity_id}": {
         OWN: 200, OTHER: 403, NOBODYS: 200,
     },
+    "POST /v1/customers/{customer_id}/consents": {OWN: 201, OTHER: 403, NOBODYS: 201},
+    "POST /v1/customers/{customer_id}/consents/withdraw-all": {
+        OWN: 201, OTHER: 403, NOBODYS: 201,
+    },
     "GET /v1/staff/{staff_id}": {OWN: 200, OTHER: 200, NOBODYS: 200},
     "GET /v1/staff/{staff_id}/absences": {OWN: 200, OTHER: 404, NOBODYS: 404},
     "GET /v1/staff/{staff_id}/absences/{absence_id}": {OWN: 200, OTHER: 404, NOBODYS: 404},
@@ -231,9 +241,15 @@ AT_STORES: Mapping[str, Mapping[str, int]] = {
     "GET /v1/pos/{source}/events/{event_id}": {OWN: 200, OTHER: 404},
     "POST /v1/pos/{source}/events/{event_id}/replay": {OWN: 200, OTHER: 404},
 }  # fmt: skip
-BODIES: Mapping[str, Mapping[str, str]] = {
+BODIES: Mapping[str, Mapping[str, Any]] = {
     "PATCH /v1/customers/{customer_id}": {"note": "x"},
     "POST /v1/customers/{customer_id}/identities": {"kind": "wechat", "value": "another"},
+    "POST /v1/customers/{customer_id}/consents": {
+        "statements": [
+            {"purpose": "marketing", "channel": "sms", "state": "granted", "proof": "form"}
+        ]
+    },
+    "POST /v1/customers/{customer_id}/consents/withdraw-all": {"proof": "form"},
 }
 
 
@@ -316,6 +332,9 @@ def test_every_object_that_a_store_has_stands_in_the_table_of_stores() -> None:
         and any(part in name for part in at_store)
     }
     everybody_reads = {
+        "GET /v1/customers/{customer_id}/consents",
+        "GET /v1/customers/{customer_id}/consents/check",
+        "GET /v1/customers/{customer_id}/consents/history",
         "GET /v1/customers/{customer_id}/purchases/{purchase_id}",
         "GET /v1/customers/{customer_id}/statistics",
         "GET /v1/customers/{customer_id}/tier-history",
