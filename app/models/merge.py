@@ -32,6 +32,7 @@ class CustomerMerge(SQLModel, table=True):
         code_check("actor_kind", ActorKind),
         sa.CheckConstraint("(status = 'undone') = (undone_at IS NOT NULL)", name="undone"),
         sa.Index(None, "merged_at", "id"),
+        sa.Index(None, "id"),
         sa.Index(None, "customer_id", "merged_at", "id"),
     )
 

@@ -40,6 +40,8 @@ class PosEvent(SQLModel, table=True):
             "awaits_receipt_key",
             postgresql_where=sa.text("status = 'parked'"),
         ),
+        # A merge points a card's events to the surviving one.
+        sa.Index(None, "customer_id", postgresql_where=sa.text("customer_id IS NOT NULL")),
         {"postgresql_with": {"fillfactor": 60}},
     )  # fmt: skip
 

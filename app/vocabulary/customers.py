@@ -134,6 +134,40 @@ class MergeStatus(Code):
     UNDONE = "undone", "Undone", "已撤销"
 
 
+class MergeRule(Code):
+    """Why a merged card says what it says in a field."""
+
+    AGREED = "agreed", "All cards say the same", "各卡一致"
+    SURVIVOR = "survivor", "The surviving card says so", "以存续卡为准"
+    ONLY_VALUE = "only_value", "No other card says anything", "仅一张卡有值"
+    LATEST_VERIFIED = "latest_verified", "The card verified last says so", "以最近核实的卡为准"
+    LATEST_CHANGED = "latest_changed", "The card changed last says so", "以最近修改的卡为准"
+    EARLIEST = "earliest", "The earliest day", "取最早日期"
+    UNITED = "united", "What any card says, together", "各卡合并"
+    CHOSEN = "chosen", "Chosen by who merges", "由操作人选定"
+
+
+class MergeObstacle(Code):
+    """Why cards cannot be merged, or a merge cannot be undone."""
+
+    DIFFERENT_KINDS = "different_kinds", "The cards are of different kinds", "客户卡种类不同"
+    MERGED_ALREADY = "merged_already", "The card was merged already", "该卡已被合并"
+    ERASED = "erased", "The person's data were erased", "个人数据已删除"
+    ERASURE_OPEN = "erasure_open", "The person asked to be erased", "已申请删除个人数据"
+    SURVIVOR_ARCHIVED = (
+        "survivor_archived",
+        "The surviving card is archived",
+        "存续卡已归档",
+    )
+    TOO_MANY_IDENTITIES = (
+        "too_many_identities",
+        "The cards have more identities than one card may have",
+        "身份总数超过一张卡的上限",
+    )
+    UNDONE_ALREADY = "undone_already", "The merge was undone already", "该合并已撤销"
+    LATER_MERGE = "later_merge", "A later merge has to be undone first", "须先撤销其后的合并"
+
+
 class ImportKind(Code):
     """What a file brings."""
 
