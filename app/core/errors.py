@@ -4,6 +4,7 @@
 
     HuikeError                      carries a stable ``code``; nothing branches on its text
     ├── NotFoundError               404 not-found
+    ├── GoneError                   410 card-erased
     ├── ForbiddenError              403 forbidden
     ├── UnauthenticatedError        401 unauthenticated, webhook-signature-invalid, …
     ├── ConflictError               409 conflict, invalid-transition, possible-duplicate, …
@@ -68,6 +69,12 @@ class NotFoundError(HuikeError):
     """There is no such thing, or not for this caller."""
 
     code = "not-found"
+
+
+class GoneError(HuikeError):
+    """There was such a thing; what it said was erased, for good."""
+
+    code = "card-erased"
 
 
 class ForbiddenError(HuikeError):

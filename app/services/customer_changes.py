@@ -20,7 +20,7 @@ from app.models import Customer, CustomerChange
 from app.queries import customers as queries
 from app.rules.access import Actor
 from app.schemas.customers import Card
-from app.services.survivors import surviving_id
+from app.services.survivors import card_erased, surviving_id
 from app.services.trail import announce, record_action
 from app.vocabulary import Action, CustomerStatus, DomainEvent
 
@@ -47,9 +47,25 @@ async def get_for_change(
 
     Raises:
         NotFoundError: no such card.
+        GoneError: the person's data were erased.
         ConflictError: it was merged into another (409 ``card-merged``), which is named.
         ForbiddenError: its home store is not among the actor's.
         PreconditionFailedError: it is in another version, with the fields that differ.
+    """
+    customer = await get_standing(session, customer_id)
+    check_store(actor, customer.home_store_id)
+    if customer.version != seen:
+        raise await _stale(session, customer_id, seen)
+    return customer
+
+
+async def get_standing(session: AsyncSession, customer_id: UUID) -> Customer:
+    """Return a card that stands for somebody: neither merged into another nor erased.
+
+    Raises:
+        NotFoundError: no such card.
+        GoneError: the person's data were erased.
+        ConflictError: it was merged into another (409 ``card-merged``), which is named.
     """
     customer = await session.scalar(
         select(Customer)
@@ -58,11 +74,10 @@ async def get_for_change(
     )
     if customer is None:
         raise card_not_found()
+    if customer.status is CustomerStatus.ERASED:
+        raise card_erased()
     if customer.merged_into_id is not None:
         raise card_merged(await surviving_id(session, customer_id))
-    check_store(actor, customer.home_store_id)
-    if customer.version != seen:
-        raise await _stale(session, customer_id, seen)
     return customer
 
 

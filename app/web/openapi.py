@@ -8,7 +8,7 @@ from fastapi.routing import RouteContext
 
 from app.schemas.pos_events import EventBatch
 from app.web.dependencies import Allow, access_of, api_routes, idempotent
-from app.web.documentation import Problem
+from app.web.documentation import Problem, problems
 from app.web.examples import example_of
 from app.web.problems import MEDIA_TYPE
 from app.web.survivors import surviving_customer
@@ -17,6 +17,8 @@ from app.web.survivors import surviving_customer
 SIGNED_BODIES = (EventBatch,)
 # An API key cannot be signed out, only revoked.
 FOR_STAFF_ONLY = frozenset({"delete_token"})
+# What is known of an erasure, and of what was shown before it, is not the person's data.
+OF_ERASED_TOO = frozenset({"list_disclosures", "list_erasures_of_customer", "get_erasure"})
 # Checked by ourselves, so that a missing one is answered by a problem of its own.
 REQUIRED_HEADERS: dict[str, dict[str, Any]] = {
     "Idempotency-Key": {
@@ -46,6 +48,7 @@ TAGS: list[dict[str, Any]] = [
     {"name": "sign-in", "description": "Tokens for staff, and who is signed in."},
     {"name": "customers", "description": "Cards: create, find, change, archive."},
     {"name": "consent", "description": "What customers agree to, with history and proof."},
+    {"name": "privacy", "description": "Shown in full, copied out, erased: always on the record."},
     {"name": "purchases", "description": "What a customer bought."},
     {"name": "tiers", "description": "Which tier a card is in, why, and what would change it."},
     {"name": "reports", "description": "Figures over the chain."},
@@ -168,6 +171,7 @@ def _truthful(document: dict[str, Any], routes: list[RouteContext]) -> dict[str,
                 _say_who_may_call(operation, route)
                 _tidy_parameters(operation)
                 _describe_answers(operation, schemas)
+                _say_that_it_may_be_erased(operation, route)
                 _only_problems(operation)
                 _add_headers(operation, route, schemas)
                 _add_examples(operation, schemas)
@@ -214,6 +218,18 @@ def _describe_answers(operation: dict[str, Any], schemas: dict[str, Any]) -> Non
             if "next_cursor" in model.get("properties", {}):
                 words = "A page of the list."
             response["description"] = words.partition("\n\n")[0].replace("\n", " ")
+
+
+def _say_that_it_may_be_erased(operation: dict[str, Any], route: RouteContext) -> None:
+    """Add the answer of every operation on a card whose person's data may have been erased."""
+    if (
+        "{customer_id}" in (route.path_format or "")
+        and operation["operationId"] not in OF_ERASED_TOO
+    ):
+        described = problems("card-erased")[410]
+        operation["responses"]["410"] = {
+            name: part for name, part in described.items() if name != "model"
+        }
 
 
 def _only_problems(operation: dict[str, Any]) -> None:

@@ -54,6 +54,8 @@ WHO_MAY: Mapping[str, frozenset[Role] | None] = {
     "GET /v1/customers/{customer_id}/consents": COUNTER | MARKETING | AUDITOR,
     "GET /v1/customers/{customer_id}/consents/check": COUNTER | MARKETING | AUDITOR,
     "GET /v1/customers/{customer_id}/consents/history": COUNTER | MARKETING | AUDITOR,
+    "POST /v1/customers/{customer_id}/disclosures": LEADERS | frozenset({Role.SERVICE}),
+    "GET /v1/customers/{customer_id}/disclosures": HEADQUARTERS,
     "GET /v1/customers/{customer_id}/purchases": COUNTER | AUDITOR,
     "GET /v1/customers/{customer_id}/purchases/{purchase_id}": COUNTER | AUDITOR,
     "GET /v1/customers/{customer_id}/statistics": COUNTER | AUDITOR,
@@ -233,6 +235,7 @@ AT_STORES: Mapping[str, Mapping[str, int]] = {
     "POST /v1/customers/{customer_id}/consents/withdraw-all": {
         OWN: 201, OTHER: 403, NOBODYS: 201,
     },
+    "POST /v1/customers/{customer_id}/disclosures": {OWN: 200, OTHER: 403, NOBODYS: 200},
     "GET /v1/staff/{staff_id}": {OWN: 200, OTHER: 200, NOBODYS: 200},
     "GET /v1/staff/{staff_id}/absences": {OWN: 200, OTHER: 404, NOBODYS: 404},
     "GET /v1/staff/{staff_id}/absences/{absence_id}": {OWN: 200, OTHER: 404, NOBODYS: 404},
@@ -242,6 +245,10 @@ AT_STORES: Mapping[str, Mapping[str, int]] = {
     "POST /v1/pos/{source}/events/{event_id}/replay": {OWN: 200, OTHER: 404},
 }  # fmt: skip
 BODIES: Mapping[str, Mapping[str, Any]] = {
+    "POST /v1/customers/{customer_id}/disclosures": {
+        "fields": ["identities"],
+        "reason": "call back",
+    },
     "PATCH /v1/customers/{customer_id}": {"note": "x"},
     "POST /v1/customers/{customer_id}/identities": {"kind": "wechat", "value": "another"},
     "POST /v1/customers/{customer_id}/consents": {
