@@ -97,6 +97,9 @@ class Settings(BaseSettings):
         default=("service",),
         description="Purposes that need no consent until it is withdrawn, separated by commas.",
     )
+    interaction_edit_hours: int = Field(
+        default=24, ge=0, le=24 * 365, description="How long who recorded a contact may correct it."
+    )
 
     @field_validator("cors_origins", "trusted_proxies", "consent_unasked_purposes", mode="before")
     @classmethod

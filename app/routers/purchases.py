@@ -78,9 +78,10 @@ async def get_customer_purchase(
 async def get_customer_statistics(
     customer_id: ReadCustomerId, actor: Reader, session: SessionDep
 ) -> CustomerStatistics:
-    """Return counts and amounts of all time and of the rolling window."""
+    """Return counts and amounts of all time and of the rolling window, and the cost to serve."""
+    stats = await purchases.get_statistics(session, customer_id)
+    service = await purchases.get_service_statistics(session, customer_id)
     return CustomerStatistics.model_validate(
-        (await purchases.get_statistics(session, customer_id)).model_dump(
-            exclude={"customer_id", "window_changes_on"}
-        )
+        stats.model_dump(exclude={"customer_id", "window_changes_on"})
+        | {"service": service.model_dump(exclude={"customer_id", "window_changes_on"})}
     )

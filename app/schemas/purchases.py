@@ -49,6 +49,19 @@ class PurchaseWithLines(PurchaseRead):
     lines: list[PurchaseLineRead]
 
 
+class ServiceStatistics(Output):
+    """What the contacts with a customer were, and cost."""
+
+    contacts: int
+    inbound: int = Field(description="Those that the customer began.")
+    contacts_365: int
+    inbound_365: int
+    service_cost: Total = Field(examples=["12.40"])
+    service_cost_365: Total = Field(examples=["3.20"])
+    last_contact_at: Instant | None
+    last_inbound_at: Instant | None
+
+
 class CustomerStatistics(Output):
     """Derived numbers; ``*_365`` are of the rolling window of 365 days."""
 
@@ -71,3 +84,4 @@ class CustomerStatistics(Output):
     net_365: Total
     costed_365: Total
     margin_365: Total
+    service: ServiceStatistics = Field(description="Cost to serve.")

@@ -1,4 +1,4 @@
-"""Receipts that waited for a card join it when the card appears."""
+"""Receipts and contacts that waited for a card join it when the card appears."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -10,11 +10,11 @@ from app.core import clock
 from app.core.config import Settings
 from app.core.database import raw_connection
 from app.core.ids import new_id
-from app.queries import customer_stats, outbox, waiting_purchases
+from app.queries import customer_stats, interactions, outbox, waiting_purchases
 from app.rules import tiering
 from app.rules.access import Actor
 from app.rules.tiering import Step
-from app.services import tiers
+from app.services import tiers, unattached_interactions
 from app.services.identities import IdentityKey
 from app.services.trail import record_action
 from app.vocabulary import Action, DomainEvent, PurchaseKind, PurchaseStatus
@@ -75,3 +75,26 @@ async def attach_purchases(
         session, actor, Action.ATTACHED, "customer", customer_id, fields=["purchases"]
     )
     return len(rows)
+
+
+async def attach_interactions(
+    session: AsyncSession,
+    actor: Actor,
+    settings: Settings,
+    customer_id: UUID,
+    claimed: Sequence[IdentityKey],
+) -> int:
+    """Move the contacts that wait for one of these identities to the card; return how many.
+
+    As for receipts, the identities have to be the card's by now, in this transaction; which holds
+    the card, having written it.
+    """
+    if not claimed:
+        return 0
+    await session.flush()
+    connection = await raw_connection(session)
+    keys = [(str(key.kind), key.system, key.value) for key in claimed]
+    waiting = await interactions.awaiting(connection, keys)
+    if waiting:
+        await unattached_interactions.move_to_card(session, actor, settings, customer_id, waiting)
+    return len(waiting)

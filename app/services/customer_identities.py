@@ -22,7 +22,7 @@ from app.models import CustomerIdentity, Identity
 from app.queries import customers as queries
 from app.rules.access import Actor
 from app.schemas.customers import MAXIMUM_IDENTITIES, Card, IdentityInput, IdentityReference
-from app.services.attachment import attach_purchases
+from app.services.attachment import attach_interactions, attach_purchases
 from app.services.customer_changes import (
     check_active,
     get_customer,
@@ -175,6 +175,7 @@ async def claim(
         ],
     )
     await attach_purchases(session, actor, settings, customer_id, wanted)
+    await attach_interactions(session, actor, settings, customer_id, wanted)
 
 
 async def lookup_customer(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy import select, tuple_
@@ -9,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.core.errors import NotFoundError
-from app.models import Customer, CustomerStats, Purchase, PurchaseLine
+from app.models import Customer, CustomerServiceStats, CustomerStats, Purchase, PurchaseLine
 from app.services.customer_changes import card_not_found
 
 
@@ -67,6 +68,20 @@ async def get_statistics(session: AsyncSession, customer_id: UUID) -> CustomerSt
         return stats
     await _require_card(session, customer_id)
     return CustomerStats.model_validate({"customer_id": customer_id, **dict.fromkeys(_COUNTED, 0)})
+
+
+async def get_service_statistics(session: AsyncSession, customer_id: UUID) -> CustomerServiceStats:
+    """Return what the contacts with a card cost: zeros where there were none, or there is none."""
+    stats = await session.get(CustomerServiceStats, customer_id, populate_existing=True)
+    return stats or CustomerServiceStats(
+        customer_id=customer_id,
+        contacts=0,
+        inbound=0,
+        contacts_365=0,
+        inbound_365=0,
+        service_cost=Decimal(0),
+        service_cost_365=Decimal(0),
+    )
 
 
 _COUNTED = [

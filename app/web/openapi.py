@@ -50,6 +50,7 @@ TAGS: list[dict[str, Any]] = [
     {"name": "consent", "description": "What customers agree to, with history and proof."},
     {"name": "privacy", "description": "Shown in full, copied out, erased: always on the record."},
     {"name": "purchases", "description": "What a customer bought."},
+    {"name": "interactions", "description": "Contacts with customers, and with callers."},
     {"name": "tiers", "description": "Which tier a card is in, why, and what would change it."},
     {"name": "reports", "description": "Figures over the chain."},
     {"name": "till events", "description": "Signed sales, refunds and voids; what became of them."},

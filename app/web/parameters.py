@@ -19,6 +19,7 @@ IdentityId = Annotated[
 PurchaseId = Annotated[
     UUID, _id("The id of a receipt of the card.", "0193a1c2-d3e4-7f00-8000-00000000b001")
 ]
+InteractionId = Annotated[UUID, _id("The id of a contact.", "0193a1c2-d3e4-7f00-8000-00000000d001")]
 StoreId = Annotated[UUID, _id("The id of a shop.", "0193a1c2-d3e4-7f00-8000-000000000001")]
 StaffId = Annotated[
     UUID, _id("The id of a member of staff.", "0193a1c2-d3e4-7f00-8000-000000000002")

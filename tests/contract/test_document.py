@@ -128,7 +128,8 @@ def test_no_example_is_a_placeholder(document: dict[str, Any]) -> None:
         for status, response in operation["responses"].items()
         if status.startswith("2")
         for media in response.get("content", {}).values()
-        if "'text'" in repr(media.get("example"))
+        # A member may be called so.
+        if "'text'" in repr(media.get("example")).replace("'text':", "")
     ]
     assert vague == []
 

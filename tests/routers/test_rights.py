@@ -59,6 +59,20 @@ WHO_MAY: Mapping[str, frozenset[Role] | None] = {
     "GET /v1/customers/{customer_id}/purchases": COUNTER | AUDITOR,
     "GET /v1/customers/{customer_id}/purchases/{purchase_id}": COUNTER | AUDITOR,
     "GET /v1/customers/{customer_id}/statistics": COUNTER | AUDITOR,
+    "POST /v1/customers/{customer_id}/interactions": COUNTER,
+    "GET /v1/customers/{customer_id}/interactions": COUNTER | MARKETING | AUDITOR,
+    "GET /v1/customers/{customer_id}/interactions/{interaction_id}": COUNTER | MARKETING | AUDITOR,
+    "PATCH /v1/customers/{customer_id}/interactions/{interaction_id}": COUNTER,
+    "POST /v1/customers/{customer_id}/interactions/{interaction_id}/next-step-done": COUNTER,
+    "GET /v1/customers/{customer_id}/interactions/{interaction_id}/changes": COUNTER
+    | MARKETING
+    | AUDITOR,
+    "POST /v1/interactions": COUNTER,
+    "POST /v1/interactions/batch": COUNTER,
+    "GET /v1/interactions/next-steps": COUNTER | MARKETING | AUDITOR,
+    "GET /v1/interactions/unattached": COUNTER | MARKETING | AUDITOR,
+    "GET /v1/interactions/{interaction_id}": COUNTER | MARKETING | AUDITOR,
+    "POST /v1/interactions/{interaction_id}/attach": COUNTER,
     "GET /v1/customers/{customer_id}/tier": ALL,
     "GET /v1/customers/{customer_id}/tier-history": ALL,
     "GET /v1/tier-policies": ALL,
@@ -236,6 +250,13 @@ AT_STORES: Mapping[str, Mapping[str, int]] = {
         OWN: 201, OTHER: 403, NOBODYS: 201,
     },
     "POST /v1/customers/{customer_id}/disclosures": {OWN: 200, OTHER: 403, NOBODYS: 200},
+    "POST /v1/customers/{customer_id}/interactions": {OWN: 201, OTHER: 201, NOBODYS: 201},
+    "PATCH /v1/customers/{customer_id}/interactions/{interaction_id}": {
+        OWN: 200, OTHER: 403, NOBODYS: 200,
+    },
+    "POST /v1/customers/{customer_id}/interactions/{interaction_id}/next-step-done": {
+        OWN: 200, OTHER: 200, NOBODYS: 200,
+    },
     "GET /v1/staff/{staff_id}": {OWN: 200, OTHER: 200, NOBODYS: 200},
     "GET /v1/staff/{staff_id}/absences": {OWN: 200, OTHER: 404, NOBODYS: 404},
     "GET /v1/staff/{staff_id}/absences/{absence_id}": {OWN: 200, OTHER: 404, NOBODYS: 404},
@@ -251,6 +272,12 @@ BODIES: Mapping[str, Mapping[str, Any]] = {
     },
     "PATCH /v1/customers/{customer_id}": {"note": "x"},
     "POST /v1/customers/{customer_id}/identities": {"kind": "wechat", "value": "another"},
+    "POST /v1/customers/{customer_id}/interactions": {
+        "channel": "phone",
+        "direction": "inbound",
+        "subject": "x",
+    },
+    "PATCH /v1/customers/{customer_id}/interactions/{interaction_id}": {"subject": "x"},
     "POST /v1/customers/{customer_id}/consents": {
         "statements": [
             {"purpose": "marketing", "channel": "sms", "state": "granted", "proof": "form"}
@@ -273,16 +300,25 @@ async def _objects(client: httpx.AsyncClient, world: World, whose: str) -> dict[
         },
         headers=world.headers("admin"),
     )
+    contact = await client.post(
+        f"/v1/customers/{card.json()['id']}/interactions",
+        json={
+            "channel": "phone", "direction": "inbound", "subject": "first", "next_step": "second",
+            "store_id": str(world.stores[store]) if store else None,
+        },
+        headers=world.headers("admin"),
+    )  # fmt: skip
     person = {OWN: "clerk", OTHER: "clerk2"}.get(whose, "auditor")
     absence = await client.post(
         f"/v1/staff/{world.staff[person]}/absences",
         json={"starts_on": "2026-12-01", "ends_on": "2026-12-05", "reason": "leave"},
         headers=world.headers("admin"),
     )
-    assert (card.status_code, absence.status_code) == (201, 201)
+    assert (card.status_code, absence.status_code, contact.status_code) == (201, 201, 201)
     ids = {
         "customer_id": card.json()["id"],
         "identity_id": card.json()["identities"][0]["id"],
+        "interaction_id": contact.json()["id"],
         "staff_id": str(world.staff[person]),
         "absence_id": absence.json()["id"],
     }
@@ -342,6 +378,9 @@ def test_every_object_that_a_store_has_stands_in_the_table_of_stores() -> None:
         "GET /v1/customers/{customer_id}/consents",
         "GET /v1/customers/{customer_id}/consents/check",
         "GET /v1/customers/{customer_id}/consents/history",
+        "GET /v1/customers/{customer_id}/interactions",
+        "GET /v1/customers/{customer_id}/interactions/{interaction_id}",
+        "GET /v1/customers/{customer_id}/interactions/{interaction_id}/changes",
         "GET /v1/customers/{customer_id}/purchases/{purchase_id}",
         "GET /v1/customers/{customer_id}/statistics",
         "GET /v1/customers/{customer_id}/tier-history",
