@@ -1,7 +1,8 @@
 """Settings, read once from the environment (prefix ``HUIKE_``) and an optional ``.env`` file."""
 
 import ipaddress
-from functools import cached_property
+from collections.abc import Mapping
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import urlsplit
@@ -10,10 +11,18 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+COMPLETENESS_INDIVIDUAL = (
+    "phone=25,birthday=15,address=15,gender=10,email=10,region=5,occupation=5,interests=5,"
+    "family=5,home_store=5"
+)
+COMPLETENESS_ORGANIZATION = (
+    "contact=20,phone=15,address=15,industry=15,region=10,email=10,terms=10,size_band=5"
+)
 DEFAULT_SECRET_KEY = "insecure-secret-for-loopback-only"  # noqa: S105 - refused beyond loopback
 MINIMUM_SECRET_LENGTH = 32
 # The vocabulary's; settings are read before it is. A test compares the two.
 _CONSENT_PURPOSES = ("service", "marketing", "greeting", "survey", "profiling", "sharing")
+MAXIMUM_WEIGHT = 1_000_000
 
 
 class UnsafeSettingsError(Exception):
@@ -101,6 +110,19 @@ class Settings(BaseSettings):
         default=24, ge=0, le=24 * 365, description="How long who recorded a contact may correct it."
     )
 
+    completeness_individual: str = Field(
+        default=COMPLETENESS_INDIVIDUAL,
+        description="What a complete card of a person says, with weights; what is left out counts "
+        "nothing. Old cards follow in the night.",
+    )
+    completeness_organization: str = Field(
+        default=COMPLETENESS_ORGANIZATION,
+        description="The same for organizations.",
+    )
+    verification_days: Annotated[int, Field(gt=0, le=36_500)] = Field(
+        default=365, description="A card that was not verified for so long is due for it."
+    )
+
     @field_validator("cors_origins", "trusted_proxies", "consent_unasked_purposes", mode="before")
     @classmethod
     def _split_at_commas(cls, value: object) -> object:
@@ -134,6 +156,16 @@ class Settings(BaseSettings):
                 raise ValueError("a proxy is an IP address or a network: 10.0.0.0/8") from error
         return value
 
+    @field_validator("completeness_individual")
+    @classmethod
+    def _weights_of_individuals(cls, value: str) -> str:
+        return _checked_weights(value, COMPLETENESS_INDIVIDUAL)
+
+    @field_validator("completeness_organization")
+    @classmethod
+    def _weights_of_organizations(cls, value: str) -> str:
+        return _checked_weights(value, COMPLETENESS_ORGANIZATION)
+
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
@@ -161,6 +193,14 @@ class Settings(BaseSettings):
         """The chain's time zone."""
         return ZoneInfo(self.timezone)
 
+    @property
+    def completeness_weights(self) -> Mapping[str, Mapping[str, int]]:
+        """What the parts of a card weigh, by the kind of the card."""
+        return {
+            "individual": _weights(self.completeness_individual),
+            "organization": _weights(self.completeness_organization),
+        }
+
     def check_safe_to_serve(self) -> None:
         """Refuse to serve beyond loopback with a default or short secret.
 
@@ -175,6 +215,26 @@ class Settings(BaseSettings):
                 f"characters, and HUIKE_HOST={self.host} is not a loopback address. "
                 "Set HUIKE_SECRET_KEY to a long random value, or serve on 127.0.0.1."
             )
+
+
+@lru_cache
+def _weights(text: str) -> Mapping[str, int]:
+    pairs = [pair.strip().partition("=") for pair in text.split(",")]
+    return {name.strip(): int(weight) for name, _, weight in pairs}
+
+
+def _checked_weights(text: str, default: str) -> str:
+    known = _weights(default)
+    try:
+        weights = _weights(text)
+    except ValueError as error:
+        raise ValueError("weights are written as phone=25,email=10") from error
+    unknown = sorted(weights.keys() - known.keys())
+    if unknown:
+        raise ValueError(f"no such part: {', '.join(unknown)}; there are {', '.join(known)}")
+    if min(weights.values()) < 0 or not 1 <= sum(weights.values()) <= MAXIMUM_WEIGHT:
+        raise ValueError(f"weights are not negative, and 1 to {MAXIMUM_WEIGHT} together")
+    return text
 
 
 def _is_loopback(host: str) -> bool:

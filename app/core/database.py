@@ -51,6 +51,9 @@ def dump_json(value: Any) -> str:
     return orjson.dumps(value).decode()
 
 
+_SETTINGS = "huike.settings"
+
+
 class Database:
     """An engine with the service's time limits, and the unit of work over it."""
 
@@ -87,7 +90,10 @@ class Database:
                 },
             },
         )
-        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False, autoflush=False)
+        self.session_info = {_SETTINGS: settings}
+        self._sessions = async_sessionmaker(
+            self.engine, expire_on_commit=False, autoflush=False, info=self.session_info
+        )
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncSession]:
@@ -113,6 +119,15 @@ class Database:
     async def close(self) -> None:
         """Close every pooled connection."""
         await self.engine.dispose()
+
+
+def settings_of(session: AsyncSession) -> Settings:
+    """Return the settings of the database that a session was opened on.
+
+    For what is read everywhere and depends on them, such as a card with its next birthday.
+    """
+    settings: Settings = session.info[_SETTINGS]
+    return settings
 
 
 async def raw_connection(session: AsyncSession) -> "asyncpg.Connection[Any]":

@@ -13,7 +13,7 @@ from app.core import clock
 from app.core.config import Settings
 from app.core.database import Database, retrying
 from app.core.exclusive import alone
-from app.services import housekeeping, nights, statistics, tiers
+from app.services import completeness, housekeeping, nights, statistics, tiers
 
 log = structlog.get_logger()
 
@@ -40,6 +40,7 @@ async def _housekeeping(
 STEPS: Final[tuple[tuple[str, Portion], ...]] = (
     ("metrics", _metrics),
     ("tiers", tiers.reconcile),
+    (completeness.STEP, completeness.reconcile),
     ("housekeeping", _housekeeping),
 )
 """In order: tiers read the figures that the metrics bring up to date.

@@ -27,21 +27,23 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.types import TypeEngine
 from sqlmodel import col
 
-from app.core.database import raw_connection
+from app.core import clock
+from app.core.database import raw_connection, settings_of
+from app.locale.birthdays import next_birthday
 from app.locale.masking import mask_identity, mask_within
 from app.models import Customer, CustomerChange, CustomerIdentity, Identity, TierAssignment
-from app.models.columns import INSTANT
-from app.queries import survivors
+from app.models.columns import INSTANT, TEXTS
+from app.queries import completeness, custom_fields, survivors
+from app.schemas.card_parts import Birthday, Completeness, FamilyMember, TradingTerms
 from app.schemas.common import LabelledCode
 from app.schemas.customers import (
-    Birthday,
     Card,
     CardChange,
     CardIdentity,
     CustomerSort,
     StatusFilter,
 )
-from app.vocabulary import CustomerKind, CustomerStatus, IdentityKind, TierLevel
+from app.vocabulary import BirthdayCalendar, CustomerKind, CustomerStatus, IdentityKind, TierLevel
 
 IdentityTriple = tuple[IdentityKind, str, str]
 """Kind, system and normalised value."""
@@ -59,6 +61,10 @@ class CardFilters:
     tier: TierLevel | None = None
     registered_from: date | None = None
     registered_to: date | None = None
+    tags: tuple[str, ...] = ()
+    interests: tuple[str, ...] = ()
+    custom: tuple[str, ...] = ()
+    completeness_below: int | None = None
 
     def listing(self, sort: CustomerSort) -> Mapping[str, Any]:
         """Return what a cursor is good for: this list, so filtered, so sorted."""
@@ -74,9 +80,8 @@ _SORT_COLUMNS: Final[Mapping[str, tuple[Any, TypeEngine[Any]]]] = {
 
 async def find_card(session: AsyncSession, customer_id: UUID) -> Card | None:
     """Return a card with its current tier and its identities, in three statements."""
-    rows = (await session.execute(_cards().where(col(Customer.id) == customer_id))).all()
-    cards = await _with_identities(session, rows)
-    return cards[0] if cards else None
+    found = await whole_cards(session, cards().where(col(Customer.id) == customer_id))
+    return found[0] if found else None
 
 
 async def list_cards(
@@ -92,7 +97,11 @@ async def list_cards(
     """
     (column, column_type), descending = _SORT_COLUMNS[sort.removeprefix("-")], sort.startswith("-")
     card_id = col(Customer.id)
-    statement = _cards().where(*_conditions(filters)).limit(limit)
+    conditions = [
+        *_conditions(filters),
+        *await custom_fields.conditions(session, filters.kind, filters.custom),
+    ]
+    statement = cards().where(*conditions).limit(limit)
     if descending:
         statement = statement.order_by(column.desc(), card_id.desc())
     else:
@@ -103,7 +112,7 @@ async def list_cards(
         )
         here = tuple_(column, card_id)
         statement = statement.where(here < place if descending else here > place)
-    return await _with_identities(session, (await session.execute(statement)).all())
+    return await whole_cards(session, statement)
 
 
 def position_of(card: Card, sort: CustomerSort) -> Position:
@@ -116,9 +125,10 @@ def _sort_value(sort: CustomerSort, value: Any) -> Any:
     return value if sort.removeprefix("-") == "name" else datetime.fromisoformat(value)
 
 
-def _cards() -> Select[Customer, TierLevel]:
+def cards() -> Select[Customer, TierLevel, Sequence[bool]]:
+    """Return the statement of all cards, for :func:`whole_cards`."""
     return (
-        select(Customer, col(TierAssignment.level))
+        select(Customer, col(TierAssignment.level), completeness.presence())
         .outerjoin(
             TierAssignment,
             and_(
@@ -150,15 +160,22 @@ def _conditions(filters: CardFilters) -> list[ColumnElement[bool]]:
         conditions.append(col(Customer.registered_on) >= filters.registered_from)
     if filters.registered_to is not None:
         conditions.append(col(Customer.registered_on) <= filters.registered_to)
+    for column, words in ((Customer.tags, filters.tags), (Customer.interests, filters.interests)):
+        if words:
+            conditions.append(col(column).op("@>")(literal(list(words), TEXTS)))
+    if filters.completeness_below is not None:
+        conditions.append(col(Customer.completeness) < filters.completeness_below)
     return conditions
 
 
-async def _with_identities(session: AsyncSession, rows: Sequence[Any]) -> list[Card]:
+async def whole_cards(session: AsyncSession, statement: Select[Any, Any, Any]) -> list[Card]:
+    """Return the cards that a statement of :func:`cards` finds, with all that belongs to each."""
+    rows = (await session.execute(statement)).all()
     if not rows:
         return []
     found = await session.scalars(
         select(CustomerIdentity)
-        .where(col(CustomerIdentity.customer_id).in_([customer.id for customer, _ in rows]))
+        .where(col(CustomerIdentity.customer_id).in_([customer.id for customer, *_ in rows]))
         .order_by(col(CustomerIdentity.customer_id), col(CustomerIdentity.id))
         .execution_options(populate_existing=True)
     )
@@ -166,11 +183,20 @@ async def _with_identities(session: AsyncSession, rows: Sequence[Any]) -> list[C
     for row in found:
         identities.setdefault(row.customer_id, []).append(card_identity(row))
     merged = await survivors.merged_into(
-        await raw_connection(session), [customer.id for customer, _ in rows]
+        await raw_connection(session), [customer.id for customer, *_ in rows]
     )
+    settings = settings_of(session)
+    today = clock.today(settings.zone)
     return [
-        _card(customer, level, identities.get(customer.id, []), merged.get(customer.id, []))
-        for customer, level in rows
+        _card(
+            customer,
+            level,
+            completeness.of(settings, customer.kind, present),
+            identities.get(customer.id, []),
+            merged.get(customer.id, []),
+            today,
+        )
+        for customer, level, present in rows
     ]
 
 
@@ -188,28 +214,48 @@ def card_identity(row: CustomerIdentity) -> CardIdentity:
     )
 
 
-def birthday_of(customer: Customer) -> Birthday | None:
-    """Return a card's birthday from its columns."""
-    if (
-        customer.birthday_calendar is None
-        or customer.birth_month is None
-        or customer.birth_day is None
-    ):
+def stored_birthday(customer: Customer) -> dict[str, Any] | None:
+    """Return a card's birthday from its columns, as histories and family members spell it."""
+    if customer.birthday_calendar is None:
         return None
-    return Birthday(
-        calendar=customer.birthday_calendar,
-        year=customer.birth_year,
-        month=customer.birth_month,
-        day=customer.birth_day,
-        is_leap_month=customer.birth_month_is_leap,
+    return {
+        "calendar": customer.birthday_calendar.value,
+        "year": customer.birth_year,
+        "month": customer.birth_month,
+        "day": customer.birth_day,
+        "is_leap_month": customer.birth_month_is_leap,
+    }
+
+
+def _birthday(stored: Mapping[str, Any] | None, today: date) -> Birthday | None:
+    if stored is None:
+        return None
+    next_on = next_birthday(
+        stored["month"],
+        stored["day"],
+        is_lunar=stored["calendar"] == BirthdayCalendar.LUNAR,
+        is_leap_month=stored["is_leap_month"],
+        on_or_after=today,
+    )
+    return Birthday(**stored, next_on=next_on, is_today=next_on == today)
+
+
+def _relative(stored: Mapping[str, Any], today: date) -> FamilyMember:
+    return FamilyMember(
+        relation=stored["relation"],
+        name=stored["name"],
+        birthday=_birthday(stored["birthday"], today),
+        note=stored["note"],
     )
 
 
 def _card(
     customer: Customer,
     level: TierLevel | None,
+    how_complete: Completeness,
     identities: list[CardIdentity],
     merged_ids: list[UUID],
+    today: date,
 ) -> Card:
     return Card(
         id=customer.id,
@@ -218,7 +264,7 @@ def _card(
         name=customer.name,
         tier=None if level is None else LabelledCode.of(level),
         gender=customer.gender,
-        birthday=birthday_of(customer),
+        birthday=_birthday(stored_birthday(customer), today),
         marital_status=customer.marital_status,
         occupation=customer.occupation,
         employer=customer.employer,
@@ -232,6 +278,14 @@ def _card(
         owner_staff_id=customer.owner_staff_id,
         note=customer.note,
         registered_on=customer.registered_on,
+        tags=customer.tags,
+        interests=customer.interests,
+        family=[_relative(member, today) for member in customer.family],
+        terms=None if customer.terms is None else TradingTerms(**customer.terms),
+        custom=customer.custom,
+        completeness=how_complete,
+        verified_on=customer.verified_on,
+        verified_by_id=customer.verified_by_id,
         identities=identities,
         merged_ids=merged_ids,
         archived_at=customer.archived_at,

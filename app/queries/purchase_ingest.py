@@ -38,7 +38,8 @@ ORDER BY i.kind, i.system, i.value
 FOR SHARE OF i
 """
 _CARDS = """
-SELECT id, kind, name, gender, birthday_calendar, birth_month, birth_day, merged_into_id
+SELECT id, kind, name, gender, birthday_calendar, birth_month, birth_day,
+    birth_month_is_leap, merged_into_id
 FROM customer WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE
 """
 _PRODUCTS = """

@@ -23,7 +23,7 @@ from app.vocabulary import CustomerKind, Permission, TierLevel
 from app.web.dependencies import Allow, Idempotent, SessionDep, SettingsDep
 from app.web.documentation import ANY_REQUEST, SIGNED_IN, problems
 from app.web.pagination import Cursor, Limit, Page, decode_cursor, encode_cursor
-from app.web.parameters import CustomerId, IdentityId
+from app.web.parameters import CustomerId, FilterWords, IdentityId
 from app.web.preconditions import IfMatch, seen_version, set_etag
 from app.web.route import HuikeRoute
 from app.web.survivors import ReadCustomerId
@@ -62,6 +62,22 @@ def _filters(
     registered_to: Annotated[
         RegistrationDay | None, Query(description="The last day that counts.")
     ] = None,
+    tag: Annotated[
+        FilterWords | None, Query(description="A tag; given more than once, all of them.")
+    ] = None,
+    interest: Annotated[
+        FilterWords | None, Query(description="An interest; more than once, all of them.")
+    ] = None,
+    custom: Annotated[
+        FilterWords | None,
+        Query(
+            description="A custom field's value as `code:value`, whole; of several choices any "
+            "one. Given more than once, all of them."
+        ),
+    ] = None,
+    completeness_below: Annotated[
+        int | None, Query(ge=1, le=100, description="Cards that say too little.")
+    ] = None,
 ) -> CardFilters:
     return CardFilters(
         status=status,
@@ -71,6 +87,10 @@ def _filters(
         tier=tier,
         registered_from=registered_from,
         registered_to=registered_to,
+        tags=tuple(tag or ()),
+        interests=tuple(interest or ()),
+        custom=tuple(custom or ()),
+        completeness_below=completeness_below,
     )
 
 

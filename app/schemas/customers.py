@@ -1,7 +1,7 @@
 """Bodies of customer cards."""
 
 from datetime import date, datetime
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from pydantic import (
@@ -9,19 +9,29 @@ from pydantic import (
     ConfigDict,
     Field,
     StrictBool,
-    StrictInt,
     StringConstraints,
-    model_validator,
 )
 from pydantic_core import PydanticCustomError
 
-from app.locale.birthdays import lunar_day_exists, solar_day_exists
 from app.locale.names import tidy_name
+from app.schemas.card_parts import (
+    EARLIEST_YEAR,
+    Birthday,
+    BirthdayInput,
+    Completeness,
+    CustomChanges,
+    CustomValue,
+    CustomValues,
+    Family,
+    FamilyMember,
+    TradingTerms,
+    TradingTermsInput,
+    Words,
+)
 from app.schemas.common import DAY_SCHEMA, Day, Input, LabelledCode, Output
 from app.schemas.patch import Patch, omittable
 from app.vocabulary import (
     ActorKind,
-    BirthdayCalendar,
     CleanText,
     CodeText,
     CustomerKind,
@@ -38,7 +48,6 @@ from app.vocabulary import (
 MAXIMUM_NAME_LENGTH: Final = 100
 MAXIMUM_IDENTITIES: Final = 50
 """Of one card; what a card consists of is always read whole."""
-EARLIEST_YEAR: Final = 1850
 
 
 def _tidy(name: str) -> str:
@@ -58,42 +67,6 @@ Name = Annotated[
     AfterValidator(_tidy),
     Field(description="Full-width letters and digits become ordinary ones.", examples=["王小明"]),
 ]
-
-
-class BirthdayInput(Input):
-    """A day of a year, solar or lunar; the year only when it is known."""
-
-    calendar: BirthdayCalendar = Field(examples=["lunar"])
-    year: Annotated[StrictInt, Field(ge=EARLIEST_YEAR, le=9990)] | None = Field(
-        default=None, description="Of the birthday's own calendar.", examples=[1990]
-    )
-    month: Annotated[StrictInt, Field(ge=1, le=12)] = Field(examples=[8])
-    day: Annotated[StrictInt, Field(ge=1, le=31)] = Field(examples=[15])
-    is_leap_month: StrictBool = Field(
-        default=False, description="Whether it is the lunar leap month of that number."
-    )
-
-    @model_validator(mode="after")
-    def _can_be(self) -> Self:
-        if self.calendar is BirthdayCalendar.LUNAR:
-            exists = lunar_day_exists(self.day)
-        elif self.is_leap_month:
-            raise PydanticCustomError("leap_month", "Only lunar years have leap months")
-        else:
-            exists = solar_day_exists(self.year, self.month, self.day)
-        if not exists:
-            raise PydanticCustomError("no_such_day", "This month has no such day")
-        return self
-
-
-class Birthday(Output):
-    """A day of a year, solar or lunar."""
-
-    calendar: BirthdayCalendar
-    year: int | None = Field(description="Null where it is not known.")
-    month: int
-    day: int
-    is_leap_month: bool
 
 
 IdentityValue = Annotated[
@@ -181,6 +154,14 @@ class CustomerCreate(Input):
     registered_on: RegistrationDay | None = Field(
         default=None, description="Today when left out.", examples=["2026-11-21"]
     )
+    tags: Words = Field(default_factory=list, examples=[["vip", "rare-books"]])
+    interests: Words = Field(default_factory=list, examples=[["history", "cooking"]])
+    family: Family = Field(default_factory=list, description=_FOR_INDIVIDUALS)
+    terms: TradingTermsInput | None = Field(default=None, description=_FOR_ORGANIZATIONS)
+    custom: CustomValues = Field(
+        default_factory=dict,
+        description="Values of the chain's own fields by code; required ones have to be there.",
+    )
     identities: Annotated[list[IdentityInput], Field(max_length=MAXIMUM_IDENTITIES)] = Field(
         default_factory=list
     )
@@ -205,6 +186,13 @@ class CustomerUpdate(Patch):
     owner_staff_id: UUID | None = None
     note: LongText | None = Field(default=None, examples=["Prefers to be called in the evening."])
     registered_on: RegistrationDay = omittable()
+    tags: Words = omittable()
+    interests: Words = omittable()
+    family: Family = omittable()
+    terms: TradingTermsInput | None = None
+    custom: CustomChanges = omittable(
+        description="Only the fields that are named change; null takes a value away."
+    )
 
 
 class Card(Output):
@@ -233,6 +221,17 @@ class Card(Output):
     owner_staff_id: UUID | None
     note: str | None
     registered_on: date
+    tags: list[str] = Field(examples=[["vip"]])
+    interests: list[str] = Field(examples=[["history"]])
+    family: list[FamilyMember]
+    terms: TradingTerms | None
+    custom: dict[str, CustomValue] = Field(
+        description="Values of the chain's own fields by code, those out of use included.",
+        examples=[{}],
+    )
+    completeness: Completeness
+    verified_on: date | None = Field(description="When somebody last made sure that it is true.")
+    verified_by_id: UUID | None
     identities: list[CardIdentity]
     merged_ids: list[UUID] = Field(
         description="Cards that were merged into this one; their ids go on leading here."

@@ -10,6 +10,7 @@ from sqlmodel import col
 
 from app.core import clock
 from app.core.config import Settings
+from app.core.database import settings_of
 from app.core.errors import (
     ConflictError,
     FieldError,
@@ -23,6 +24,7 @@ from app.queries import customers as queries
 from app.rules.access import Actor
 from app.schemas.customers import MAXIMUM_IDENTITIES, Card, IdentityInput, IdentityReference
 from app.services.attachment import attach_interactions, attach_purchases
+from app.services.completeness import refresh_completeness
 from app.services.customer_changes import (
     check_active,
     get_customer,
@@ -252,6 +254,7 @@ async def add_identity(
             .values(is_primary=False)
         )
     await claim(session, actor, settings, customer_id, [row], ["/value"])
+    await refresh_completeness(session, settings, [customer_id])
     return await get_customer(session, customer_id)
 
 
@@ -288,6 +291,7 @@ async def remove_identity(
             col(Identity.customer_id) == customer_id,
         )
     )
+    await refresh_completeness(session, settings_of(session), [customer_id])
     return await get_customer(session, customer_id)
 
 

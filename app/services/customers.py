@@ -14,20 +14,20 @@ from app.core import clock
 from app.core.config import Settings
 from app.core.errors import ConflictError, FieldError
 from app.core.ids import new_id
-from app.locale.birthdays import earliest_solar_day
+from app.locale.birthdays import lunar_day_is_after
 from app.models import Customer, Staff, Store
 from app.queries import customers as queries
 from app.queries.customers import CardFilters, Position
 from app.rules.access import Actor
+from app.schemas.card_parts import BirthdayInput, as_stored
 from app.schemas.customers import (
-    BirthdayInput,
     Card,
     CardChange,
     CustomerCreate,
     CustomerSort,
     CustomerUpdate,
 )
-from app.services import customer_identities, tiers
+from app.services import completeness, custom_values, customer_identities, tiers
 from app.services.changes import not_acceptable
 from app.services.customer_changes import (
     Changes,
@@ -48,9 +48,9 @@ from app.vocabulary import (
 )
 
 FOREIGN_FIELDS: Final[Mapping[CustomerKind, frozenset[str]]] = {
-    CustomerKind.INDIVIDUAL: frozenset({"industry", "size_band"}),
+    CustomerKind.INDIVIDUAL: frozenset({"industry", "size_band", "terms"}),
     CustomerKind.ORGANIZATION: frozenset(
-        {"gender", "birthday", "marital_status", "occupation", "employer", "job_title"}
+        {"gender", "birthday", "marital_status", "occupation", "employer", "job_title", "family"}
     ),
 }
 """What a card of the kind cannot say."""
@@ -80,6 +80,7 @@ async def create_customer(
     values["registered_on"] = given.registered_on or clock.today(settings.zone)
     del values["identities"], values["kind"]
     found = await _problems_of(session, settings, given.kind, values)
+    values["custom"] = await custom_values.checked(session, given.kind, given.custom, found)
     rows = customer_identities.rows_of(customer_id, given.identities, settings, found)
     if found:
         raise not_acceptable(found)
@@ -97,7 +98,7 @@ async def create_customer(
     changes: dict[str, tuple[Any, Any]] = {
         field: (None, _json(value))
         for field, value in {"kind": given.kind, **values}.items()
-        if value is not None
+        if _says(value)
     }
     if rows:
         changes["identities"] = ([], [customer_identities.in_history(row) for row in rows])
@@ -114,6 +115,7 @@ async def create_customer(
     await tiers.assign_initial(session, settings, customer_id, given.kind)
     pointers = [f"/identities/{index}/value" for index in range(len(rows))]
     await customer_identities.claim(session, actor, settings, customer_id, rows, pointers)
+    await completeness.refresh_completeness(session, settings, [customer_id])
     return await get_customer(session, customer_id)
 
 
@@ -165,21 +167,26 @@ async def update_customer(
     """
     customer = await get_for_change(session, actor, customer_id, seen)
     check_active(customer)
+    sent = given.changes()
+    found: list[FieldError] = []
+    if "custom" in sent:
+        sent["custom"] = await custom_values.checked(
+            session, customer.kind, sent["custom"], found, stands=customer.custom
+        )
     changed = {
-        field: value
-        for field, value in given.changes().items()
-        if _json(value) != _stands(customer, field)
+        field: value for field, value in sent.items() if _json(value) != _stands(customer, field)
     }
-    if changed:
+    if changed or found:
         if "home_store_id" in changed:
             check_store(actor, changed["home_store_id"])
-        found = await _problems_of(session, settings, customer.kind, changed)
+        found.extend(await _problems_of(session, settings, customer.kind, changed))
         if found:
             raise not_acceptable(found)
         changes: Changes = {
             field: (_stands(customer, field), _json(value)) for field, value in changed.items()
         }
         await write_change(session, actor, customer, _columns(changed), changes, at=clock.now())
+        await completeness.refresh_completeness(session, settings, [customer_id])
     return await get_customer(session, customer_id)
 
 
@@ -234,7 +241,7 @@ async def _move_to(
 async def _problems_of(
     session: AsyncSession, settings: Settings, kind: CustomerKind, values: Mapping[str, Any]
 ) -> list[FieldError]:
-    given = {field: value for field, value in values.items() if value is not None}
+    given = {field: value for field, value in values.items() if _says(value)}
     found = [
         FieldError(
             f"/{field}",
@@ -245,12 +252,15 @@ async def _problems_of(
         for field in sorted(FOREIGN_FIELDS[kind] & given.keys())
     ]
     today = clock.today(settings.zone)
-    if "birthday" in given and _is_after(given["birthday"], today):
-        found.append(
-            FieldError(
-                "/birthday", "in-the-future", "Nobody is born in the future.", "生日不可在未来。"
-            )
-        )
+    births = {"/birthday": given.get("birthday")} | {
+        f"/family/{index}/birthday": member.birthday
+        for index, member in enumerate(given.get("family", ()))
+    }
+    found.extend(
+        FieldError(pointer, "in-the-future", "Nobody is born in the future.", "生日不可在未来。")
+        for pointer, birthday in births.items()
+        if birthday is not None and _is_after(birthday, today)
+    )
     if "registered_on" in given and given["registered_on"] > today:
         found.append(
             FieldError(
@@ -284,14 +294,20 @@ def _is_after(birthday: BirthdayInput, today: date) -> bool:
         return False
     if birthday.calendar is BirthdayCalendar.SOLAR:
         return date(birthday.year, birthday.month, birthday.day) > today
-    earliest = earliest_solar_day(
-        birthday.year, birthday.month, birthday.day, is_leap_month=birthday.is_leap_month
+    return lunar_day_is_after(
+        birthday.year, birthday.month, birthday.day, today, is_leap_month=birthday.is_leap_month
     )
-    return earliest > today
+
+
+def _says(value: Any) -> bool:
+    """Tell whether a value says something: not null, no empty list."""
+    return value is not None and value not in ([], {})
 
 
 def _columns(values: Mapping[str, Any]) -> dict[str, Any]:
     columns = dict(values)
+    for field in {"family", "terms"} & columns.keys():
+        columns[field] = as_stored(columns[field])
     if "birthday" in columns:
         birthday: BirthdayInput | None = columns.pop("birthday")
         columns |= {
@@ -305,8 +321,9 @@ def _columns(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _stands(customer: Customer, field: str) -> Any:
-    value = queries.birthday_of(customer) if field == "birthday" else getattr(customer, field)
-    return _json(value)
+    if field == "birthday":
+        return queries.stored_birthday(customer)
+    return _json(getattr(customer, field))
 
 
 def _json(value: Any) -> Any:
@@ -316,6 +333,4 @@ def _json(value: Any) -> Any:
         return str(value)
     if isinstance(value, date):
         return value.isoformat()
-    if hasattr(value, "model_dump"):
-        return value.model_dump(mode="json")
-    return value
+    return as_stored(value)

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from datetime import date, datetime
+from typing import Final
+from uuid import UUID
 
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -9,6 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.models import NightStep
+
+_PLACE: Final = "after"
 
 
 async def begin_step(session: AsyncSession, as_of: date, step: str, at: datetime) -> None:
@@ -34,6 +38,36 @@ async def finish_step(
         .where(col(NightStep.as_of) == as_of, col(NightStep.step) == step)
         .values(finished_at=at, duration_ms=duration_ms, counts=dict(counts))
     )
+
+
+async def place_of(session: AsyncSession, as_of: date, step: str) -> UUID | None:
+    """Return the card that the portions of a step so far ended with; None at the beginning."""
+    counts = await session.scalar(
+        select(col(NightStep.counts)).where(
+            col(NightStep.as_of) == as_of, col(NightStep.step) == step
+        )
+    )
+    return UUID(counts[_PLACE]) if counts else None
+
+
+async def keep_place(session: AsyncSession, as_of: date, step: str, after: UUID) -> None:
+    """Keep the card that a portion ended with, where the counts stand once the step has ended.
+
+    Raises:
+        LookupError: the step was not begun.
+    """
+    kept = await session.scalar(
+        update(NightStep)
+        .where(
+            col(NightStep.as_of) == as_of,
+            col(NightStep.step) == step,
+            col(NightStep.finished_at).is_(None),
+        )
+        .values(counts={_PLACE: str(after)})
+        .returning(col(NightStep.step))
+    )
+    if kept is None:
+        raise LookupError(f"the night's step {step} was not begun")
 
 
 async def finished_steps(session: AsyncSession, as_of: date) -> frozenset[str]:

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import date
 from typing import Any, Final
 
+from app.locale.birthdays import next_birthday
 from app.rules import tiering
 from app.rules.purchases import Fault
 from app.schemas.common import BilingualText
@@ -155,10 +157,19 @@ def _greeting(run: Run, posted: Posted, card: Mapping[str, Any]) -> BilingualTex
         zh += f"恭喜您升级为{level.label.zh}！"
         en += f" Congratulations on reaching the tier {level.label.en}."
     today = run.day_of(run.now)
-    if card["birthday_calendar"] == BirthdayCalendar.SOLAR and (
-        card["birth_month"],
-        card["birth_day"],
-    ) == (today.month, today.day):
+    if _has_birthday(card, today):
         zh += "祝您生日快乐！"
         en += " Happy birthday!"
     return BilingualText(en=en, zh=zh)
+
+
+def _has_birthday(card: Mapping[str, Any], today: date) -> bool:
+    if card["birthday_calendar"] is None:
+        return False
+    return today == next_birthday(
+        card["birth_month"],
+        card["birth_day"],
+        is_lunar=card["birthday_calendar"] == BirthdayCalendar.LUNAR,
+        is_leap_month=card["birth_month_is_leap"],
+        on_or_after=today,
+    )

@@ -33,6 +33,7 @@ from app.vocabulary.contacts import (
 )
 from app.vocabulary.customers import (
     BirthdayCalendar,
+    CompletenessPart,
     ContactRole,
     CustomerKind,
     CustomerOrigin,
@@ -113,6 +114,7 @@ VOCABULARIES: Final[dict[str, type[Code]]] = {
     "field_type": FieldType,
     "field_group": FieldGroup,
     "family_relation": FamilyRelation,
+    "completeness_part": CompletenessPart,
     "contact_role": ContactRole,
     "duplicate_state": DuplicateState,
     "merge_status": MergeStatus,
@@ -147,6 +149,7 @@ __all__ = [
     "CleanText",
     "Code",
     "CodeText",
+    "CompletenessPart",
     "ConsentChannel",
     "ConsentProof",
     "ConsentPurpose",

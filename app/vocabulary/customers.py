@@ -108,6 +108,25 @@ class FamilyRelation(Code):
     OTHER = "other", "Other", "其他"
 
 
+class CompletenessPart(Code):
+    """What counts for the completeness of a card."""
+
+    PHONE = "phone", "Phone", "电话"
+    EMAIL = "email", "E-mail", "电子邮箱"
+    BIRTHDAY = "birthday", "Birthday", "生日"
+    GENDER = "gender", "Gender", "性别"
+    ADDRESS = "address", "Address", "地址"
+    REGION = "region", "Region", "地区"
+    OCCUPATION = "occupation", "Occupation", "职业"
+    INTERESTS = "interests", "Interests", "兴趣"
+    FAMILY = "family", "Family", "家庭成员"
+    HOME_STORE = "home_store", "Home store", "归属门店"
+    CONTACT = "contact", "Contact person", "联系人"
+    INDUSTRY = "industry", "Industry", "行业"
+    SIZE_BAND = "size_band", "Size", "规模"
+    TERMS = "terms", "Trading terms", "交易条件"
+
+
 class ContactRole(Code):
     """What a contact person does in an organization."""
 

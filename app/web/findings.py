@@ -79,6 +79,9 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "day_range": ("Must be of the years 1800 to 9990.", "年份须在 1800 至 9990 之间。"),
     "name": ("1 to 100 visible characters.", "须有 1–100 个可见字符。"),
     "no_such_day": ("This month has no such day.", "该月没有这一天。"),
+    "no_such_leap_month": (
+        "The lunar year has no such leap month.", "该农历年没有这个闰月。",
+    ),
     "leap_month": ("Only lunar years have leap months.", "只有农历年有闰月。"),
 }  # fmt: skip
 _OTHERWISE = ("Not acceptable.", "不可接受。")

@@ -4,6 +4,9 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Path, Query
+from pydantic import Field, StringConstraints
+
+from app.vocabulary import CleanText
 
 
 def _id(description: str, example: str) -> object:
@@ -45,3 +48,8 @@ OnlyActive = Annotated[
 OnlyDisabled = Annotated[
     bool | None, Query(description="True: only those that may not sign in; false: the others.")
 ]
+FilterWords = Annotated[
+    list[Annotated[str, StringConstraints(min_length=1, max_length=600), CleanText]],
+    Field(max_length=10),
+]
+"""Words that a list is narrowed to, each given as a parameter of its own."""

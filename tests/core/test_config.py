@@ -130,3 +130,28 @@ def test_the_example_shows_every_setting() -> None:
         check=False,
     )
     assert checked.returncode == 0, checked.stderr
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("phone", "weights are written as phone=25,email=10"),
+        ("phone=x", "weights are written as phone=25,email=10"),
+        ("", "weights are written as phone=25,email=10"),
+        ("phone=1,shoe_size=2", "no such part: shoe_size"),
+        ("industry=1", "no such part: industry"),
+        ("phone=0", "weights are not negative"),
+        ("phone=2,email=-1", "weights are not negative"),
+        ("phone=1000001", "weights are not negative"),
+    ],
+)
+def test_weights_of_completeness_are_named_parts_with_whole_numbers(
+    written: str, message: str
+) -> None:
+    with pytest.raises(ValidationError, match=message):
+        settings(completeness_individual=written)
+
+
+def test_weights_of_completeness_can_be_changed() -> None:
+    changed = settings(completeness_organization="phone = 3, contact=1")
+    assert changed.completeness_weights["organization"] == {"phone": 3, "contact": 1}

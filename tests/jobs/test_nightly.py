@@ -106,7 +106,7 @@ async def recorded(database: Database) -> dict[str, NightStep]:
 
 
 async def test_the_steps_of_a_night_and_their_order() -> None:
-    assert [name for name, _ in STEPS] == ["metrics", "tiers", "housekeeping"]
+    assert [name for name, _ in STEPS] == ["metrics", "tiers", "completeness", "housekeeping"]
 
 
 async def test_a_step_goes_on_until_nothing_remains_and_counts_it_all(
@@ -255,6 +255,7 @@ async def test_the_same_night_twice_gives_the_same_result(
         assert counts_of(first) == {
             "metrics": {"refreshed": 2},
             "tiers": {"moved": 1},
+            "completeness": {"checked": 3, "corrected": 0},
             "housekeeping": {"idempotency_keys": 0, "access_tokens": 1, "sign_in_windows": 0},
         }
         assert [str(await shop.net(card)) for card in (leaving, below, quiet)] == [
@@ -271,6 +272,7 @@ async def test_the_same_night_twice_gives_the_same_result(
         assert counts_of(second) == {
             "metrics": {"refreshed": 0},
             "tiers": {"moved": 0},
+            "completeness": {"checked": 3, "corrected": 0},
             "housekeeping": {"idempotency_keys": 0, "access_tokens": 0, "sign_in_windows": 0},
         }
         assert await tables_of(fresh_database) == written

@@ -1,6 +1,6 @@
 """Cards created and read: what is kept, what is refused, and that a refusal leaves nothing."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -23,7 +23,7 @@ WHOLE_INDIVIDUAL: dict[str, Any] = {
     "name": "  王　小明 ",
     "gender": "female",
     "birthday": {
-        "calendar": "lunar", "year": 1990, "month": 5, "day": 30, "is_leap_month": True,
+        "calendar": "lunar", "year": 1990, "month": 5, "day": 29, "is_leap_month": True,
     },
     "marital_status": "married",
     "occupation": "teacher",
@@ -40,20 +40,24 @@ WHOLE_INDIVIDUAL: dict[str, Any] = {
 async def test_a_card_is_created_with_everything_that_was_said(
     client: httpx.AsyncClient, world: World
 ) -> None:
-    answer = await client.post(
-        "/v1/customers",
-        headers=world.headers("clerk"),
-        json={
-            **WHOLE_INDIVIDUAL,
-            "home_store_id": str(world.stores["S01"]),
-            "owner_staff_id": str(world.staff["clerk"]),
-            "identities": [
-                {"kind": "phone", "value": "138 0013 8000", "label": "mobile", "is_primary": True},
-                {"kind": "email", "value": "Wang@EXAMPLE.com"},
-                {"kind": "external", "system": "erp", "value": "K-77"},
-            ],
-        },
-    )
+    with clock.using(FixedClock(datetime(2026, 11, 21, tzinfo=UTC))):
+        answer = await client.post(
+            "/v1/customers",
+            headers=world.headers("clerk"),
+            json={
+                **WHOLE_INDIVIDUAL,
+                "home_store_id": str(world.stores["S01"]),
+                "owner_staff_id": str(world.staff["clerk"]),
+                "identities": [
+                    {
+                        "kind": "phone", "value": "138 0013 8000", "label": "mobile",
+                        "is_primary": True,
+                    },
+                    {"kind": "email", "value": "Wang@EXAMPLE.com"},
+                    {"kind": "external", "system": "erp", "value": "K-77"},
+                ],
+            },
+        )  # fmt: skip
     card = answer.json()
     assert answer.status_code == 201
     assert answer.headers["etag"] == '"v1"'
@@ -80,22 +84,32 @@ async def test_a_card_is_created_with_everything_that_was_said(
         **WHOLE_INDIVIDUAL,
         "id": card["id"],
         "name": "王 小明",
+        "birthday": {**WHOLE_INDIVIDUAL["birthday"], "next_on": "2027-07-03", "is_today": False},
         "status": "active",
         "tier": {"code": "small", "en": "Small", "zh": "小客户"},
         "industry": None,
         "size_band": None,
         "home_store_id": str(world.stores["S01"]),
         "owner_staff_id": str(world.staff["clerk"]),
+        "tags": [],
+        "interests": [],
+        "family": [],
+        "terms": None,
+        "custom": {},
+        "completeness": card["completeness"],
+        "verified_on": None,
+        "verified_by_id": None,
         "merged_ids": [],
         "archived_at": None,
         "version": 1,
         "created_at": card["created_at"],
         "updated_at": card["created_at"],
     }
+    assert card["completeness"]["score"] == 90
     again = await client.get(answer.headers["location"], headers=world.headers("auditor"))
     assert again.status_code == 200
     assert again.headers["etag"] == '"v1"'
-    assert again.json() == answer.json()
+    assert again.json() == {**answer.json(), "birthday": again.json()["birthday"]}
 
 
 async def test_an_organization_has_industry_and_size(
@@ -208,6 +222,18 @@ async def test_creating_needs_an_idempotency_key(
         pytest.param(
             {"birthday": {"calendar": "lunar", "month": 1, "day": 31}},
             [("/birthday", "no-such-day")], id="no lunar month has 31 days",
+        ),
+        pytest.param(
+            {"birthday": {"calendar": "lunar", "year": 2025, "month": 12, "day": 30}},
+            [("/birthday", "no-such-day")], id="the thirtieth of a short lunar month",
+        ),
+        pytest.param(
+            {
+                "birthday": {
+                    "calendar": "lunar", "year": 2024, "month": 6, "day": 1, "is_leap_month": True,
+                },
+            },
+            [("/birthday", "no-such-leap-month")], id="no such leap month in that year",
         ),
         pytest.param(
             {"birthday": {"calendar": "solar", "month": 4, "day": 1, "is_leap_month": True}},
@@ -352,7 +378,9 @@ async def test_days_up_to_today_are_accepted_and_tomorrow_is_not(
                 "registered_on": tomorrow.isoformat(),
             },
         )  # fmt: skip
-    assert card["birthday"] == {**born[0], "is_leap_month": False}
+    assert card["birthday"] == {
+        **born[0], "is_leap_month": False, "next_on": today.isoformat(), "is_today": True,
+    }  # fmt: skip
     assert pointers_of(refused) == [
         ("/birthday", "in-the-future"), ("/registered_on", "in-the-future"),
     ]  # fmt: skip
@@ -361,9 +389,13 @@ async def test_days_up_to_today_are_accepted_and_tomorrow_is_not(
 async def test_a_birthday_on_29_february_needs_no_year(
     client: httpx.AsyncClient, world: World
 ) -> None:
-    card = await create_card(client, world, birthday={"calendar": "solar", "month": 2, "day": 29})
+    with clock.using(FixedClock(datetime(2026, 2, 28, 12, tzinfo=UTC))):
+        card = await create_card(
+            client, world, birthday={"calendar": "solar", "month": 2, "day": 29}
+        )
     assert card["birthday"] == {
         "calendar": "solar", "year": None, "month": 2, "day": 29, "is_leap_month": False,
+        "next_on": "2026-02-28", "is_today": True,
     }  # fmt: skip
 
 

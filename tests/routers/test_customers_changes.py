@@ -43,6 +43,7 @@ async def test_what_is_sent_changes_null_empties_and_the_rest_stays(
         "note": None,
         "birthday": {
             "calendar": "lunar", "year": 1990, "month": 5, "day": 1, "is_leap_month": True,
+            "next_on": changed["birthday"]["next_on"], "is_today": False,
         },
         "version": 2,
         "updated_at": changed["updated_at"],

@@ -94,6 +94,7 @@ class RollbackDatabase(Database):
                     join_transaction_mode="create_savepoint",
                     expire_on_commit=False,
                     autoflush=False,
+                    info=self.session_info,
                 ) as session,
                 session.begin(),
             ):

@@ -1,0 +1,121 @@
+"""What cards say of what they should say, and the score that is kept on them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement, Uuid, any_, case, exists, func, literal, select, update
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from app.core.config import Settings
+from app.models import Customer, CustomerContact, CustomerIdentity
+from app.rules.completeness import assess
+from app.schemas.card_parts import Completeness, CompletenessPartRead
+from app.vocabulary import CompletenessPart, CustomerKind, IdentityKind
+
+
+def _has_identity(kind: IdentityKind) -> ColumnElement[bool]:
+    return exists().where(
+        col(CustomerIdentity.customer_id) == col(Customer.id), col(CustomerIdentity.kind) == kind
+    )
+
+
+_PRESENT: Final[Mapping[CompletenessPart, ColumnElement[bool]]] = {
+    CompletenessPart.PHONE: _has_identity(IdentityKind.PHONE),
+    CompletenessPart.EMAIL: _has_identity(IdentityKind.EMAIL),
+    CompletenessPart.BIRTHDAY: col(Customer.birth_month).is_not(None),
+    CompletenessPart.GENDER: col(Customer.gender).is_not(None),
+    CompletenessPart.ADDRESS: col(Customer.address).is_not(None),
+    CompletenessPart.REGION: col(Customer.region).is_not(None),
+    CompletenessPart.OCCUPATION: col(Customer.occupation).is_not(None),
+    CompletenessPart.INTERESTS: func.cardinality(Customer.interests) > 0,
+    CompletenessPart.FAMILY: func.jsonb_array_length(Customer.family) > 0,
+    CompletenessPart.HOME_STORE: col(Customer.home_store_id).is_not(None),
+    CompletenessPart.CONTACT: exists().where(
+        col(CustomerContact.customer_id) == col(Customer.id)
+    ),
+    CompletenessPart.INDUSTRY: col(Customer.industry).is_not(None),
+    CompletenessPart.SIZE_BAND: col(Customer.size_band).is_not(None),
+    CompletenessPart.TERMS: col(Customer.terms).is_not(None),
+}  # fmt: skip
+
+
+def presence() -> ColumnElement[Sequence[bool]]:
+    """Return, for a card of a statement, which parts it says: in the order of the vocabulary."""
+    parts: Any = [_PRESENT[part] for part in CompletenessPart]
+    return postgresql.array(parts)
+
+
+def of(settings: Settings, kind: CustomerKind, present: Sequence[bool]) -> Completeness:
+    """Return how complete a card is that :func:`presence` was read of."""
+    says = {part for part, is_there in zip(CompletenessPart, present, strict=True) if is_there}
+    found = assess(settings.completeness_weights[kind], says)
+    return Completeness(
+        score=found.score,
+        parts=[CompletenessPartRead.model_validate(part) for part in found.parts],
+    )
+
+
+def _score(settings: Settings) -> ColumnElement[int]:
+    """Return the score in SQL, for sets of cards; :func:`app.rules.completeness.assess` says it."""
+    return case(
+        *(
+            (col(Customer.kind) == kind, _score_of(settings.completeness_weights[kind]))
+            for kind in CustomerKind
+        ),
+        else_=0,
+    )
+
+
+def _score_of(weights: Mapping[str, int]) -> ColumnElement[Any]:
+    total = sum(weights.values())
+    there: ColumnElement[int] = literal(0)
+    for part, weight in weights.items():
+        if weight:
+            there = there + case((_PRESENT[CompletenessPart(part)], weight), else_=0)
+    return (there * 200 + total) // (2 * total)
+
+
+async def refresh(session: AsyncSession, settings: Settings, customer_ids: Sequence[UUID]) -> int:
+    """Bring the scores of these cards to what they should be; return how many were not.
+
+    The cards have to be the transaction's own, written or locked by it: else what another
+    transaction adds to one meanwhile may be missed.
+    """
+    score = _score(settings)
+    written = await session.execute(
+        update(Customer)
+        .where(_among(customer_ids), col(Customer.completeness) != score)
+        .values(completeness=score)
+        .returning(col(Customer.id))
+        .execution_options(synchronize_session=False)
+    )
+    return len(written.all())
+
+
+async def next_cards(session: AsyncSession, after: UUID | None, limit: int) -> Sequence[UUID]:
+    """Return the next cards in the order of ids."""
+    statement = select(col(Customer.id)).order_by(col(Customer.id)).limit(limit)
+    if after is not None:
+        statement = statement.where(col(Customer.id) > after)
+    return (await session.scalars(statement)).all()
+
+
+async def lock_differing(
+    session: AsyncSession, settings: Settings, customer_ids: Sequence[UUID]
+) -> Sequence[UUID]:
+    """Lock and return those of these cards whose score is not what it should be."""
+    found = await session.scalars(
+        select(col(Customer.id))
+        .where(_among(customer_ids), col(Customer.completeness) != _score(settings))
+        .order_by(col(Customer.id))
+        .with_for_update(key_share=True)
+    )
+    return found.all()
+
+
+def _among(customer_ids: Sequence[UUID]) -> ColumnElement[bool]:
+    return col(Customer.id) == any_(literal(list(customer_ids), sa.ARRAY(Uuid())))
