@@ -87,6 +87,14 @@ fresh (customer_id, {_NAMES}) AS (
 written AS ({_WRITE})
 SELECT * FROM fresh
 """  # noqa: S608
+_JOINT = f"""
+WITH posted AS (
+    SELECT $3::uuid AS customer_id, business_day, kind, amount, costed_amount, cost
+    FROM purchase WHERE status = 'posted' AND customer_id = ANY($2::uuid[])
+),
+a AS ({_AGGREGATE})
+SELECT {_ZEROS} FROM (SELECT $3::uuid AS customer_id) AS wanted LEFT JOIN a USING (customer_id)
+"""  # noqa: S608
 _FRESH_ALL = f"""
 posted AS ({_POSTED}),
 a AS ({_AGGREGATE}),
@@ -141,6 +149,15 @@ async def refresh(
     """Re-aggregate these customers and return their rows; rows that are right are not written."""
     rows = await connection.fetch(_REFRESH_SOME, as_of, list(customer_ids))
     return {row["customer_id"]: row for row in rows}
+
+
+async def joint(
+    connection: "asyncpg.Connection[Any]", as_of: date, customer_ids: Sequence[UUID]
+) -> dict[str, Any]:
+    """Return what the row of one card would be that had all the receipts of these."""
+    row = await connection.fetchrow(_JOINT, as_of, list(customer_ids), customer_ids[0])
+    assert row is not None
+    return dict(zip(COLUMNS, row, strict=True))
 
 
 async def due(connection: "asyncpg.Connection[Any]", as_of: date, limit: int) -> list[UUID]:

@@ -29,6 +29,12 @@ UPDATE tier_assignment SET valid_to = greatest($2, valid_from)
 WHERE customer_id = ANY($1::uuid[]) AND valid_to IS NULL
 RETURNING customer_id, valid_to
 """
+_CURRENT = """
+SELECT customer_id, id, level FROM tier_assignment
+WHERE customer_id = ANY($1::uuid[]) AND valid_to IS NULL
+"""
+_REOPEN = "UPDATE tier_assignment SET valid_to = NULL WHERE customer_id = $1 AND id = $2"
+_REMOVE = "DELETE FROM tier_assignment WHERE customer_id = $1 AND id = $2"
 _INSERT = """
 INSERT INTO tier_assignment
     (customer_id, id, level, cause, policy_id, policy_version, valid_from, valid_to, purchase_id,
@@ -137,6 +143,35 @@ async def assign(
     ends = {row["customer_id"]: row["valid_to"] for row in closed}
     begun = [{**row, "valid_from": ends.get(row["customer_id"], at)} for row in rows]
     await connection.execute(_INSERT, as_json(begun))
+
+
+async def current(
+    connection: "asyncpg.Connection[Any]", customer_ids: Sequence[UUID]
+) -> dict[UUID, "asyncpg.Record"]:
+    """Return id and level of each card's current tier."""
+    rows = await connection.fetch(_CURRENT, list(customer_ids))
+    return {row["customer_id"]: row for row in rows}
+
+
+async def close(
+    connection: "asyncpg.Connection[Any]", at: datetime, customer_ids: Sequence[UUID]
+) -> None:
+    """End the current tiers of these cards, which hold none from then on."""
+    await connection.fetch(_CLOSE, list(customer_ids), at)
+
+
+async def reopen(
+    connection: "asyncpg.Connection[Any]", customer_id: UUID, assignment_id: UUID
+) -> None:
+    """Let an ended tier be the card's current one again; the card has to hold none."""
+    await connection.execute(_REOPEN, customer_id, assignment_id)
+
+
+async def remove(
+    connection: "asyncpg.Connection[Any]", customer_id: UUID, assignment_id: UUID
+) -> None:
+    """Take a tier out of the history: that of a merge that never should have been."""
+    await connection.execute(_REMOVE, customer_id, assignment_id)
 
 
 async def below_what_they_earn(

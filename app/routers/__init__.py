@@ -10,6 +10,7 @@ from app.routers import (
     customers,
     disclosures,
     interactions,
+    merges,
     operations,
     pos_events,
     problems,
@@ -26,6 +27,7 @@ from app.routers import (
 ROUTERS = (
     sign_in.router,
     customers.router,
+    merges.router,
     consents.router,
     disclosures.router,
     purchases.router,

@@ -232,6 +232,8 @@ def held_of(policy: ThresholdPolicy, history: Sequence[Assigned]) -> Held | None
     for entry in history:
         if entry.cause is TierCause.CARRIED and held is not None:
             held = replace(held, is_carried=True)
+        elif entry.cause is TierCause.MERGED:
+            held = _merged(policy, held, entry)
         elif entry.cause is TierCause.REVERSAL and held is not None:
             held = replace(
                 _taken_back(policy, held, entry.level), level=entry.level, since=entry.since
@@ -239,6 +241,34 @@ def held_of(policy: ThresholdPolicy, history: Sequence[Assigned]) -> Held | None
         else:
             held = _lifted(held, entry.level, entry.since, entry.purchase_id)
     return held
+
+
+def _merged(policy: ThresholdPolicy, held: Held | None, entry: Assigned) -> Held:
+    """Return what is held when cards were merged or taken apart.
+
+    A higher level that no single purchase earned is carried by all of them; a lower one is what
+    the card would hold by itself, and nothing is to be gone back to.
+    """
+    if held is None or policy.rank(entry.level) <= policy.rank(held.level):
+        return Held(entry.level, entry.since, entry.purchase_id)
+    return Held(
+        entry.level, entry.since, entry.purchase_id, held, is_carried=entry.purchase_id is None
+    )
+
+
+def joined(
+    policy: ThresholdPolicy, held: Sequence[Held], net_spend: Decimal
+) -> tuple[TierLevel, UUID | None]:
+    """Return the level of a card that several become, and the purchase that earned it, if one did.
+
+    ``held`` are the cards' tiers, the surviving card's first. Nobody falls by a merge: it is the
+    best of what the cards held and what they earn together.
+    """
+    best = max(held, key=lambda one: policy.rank(one.level))
+    earned = policy.earned(net_spend).level
+    if policy.rank(earned) > policy.rank(best.level):
+        return earned, None
+    return best.level, best.purchase_id
 
 
 def missing_to_next(

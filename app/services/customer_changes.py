@@ -133,6 +133,7 @@ async def write_change(
     at: datetime,
     action: Action = Action.CHANGED,
     event: DomainEvent = DomainEvent.CUSTOMER_UPDATED,
+    payload: Mapping[str, object] | None = None,
 ) -> None:
     """Write the next version over the one that ``customer`` was read in, with its history.
 
@@ -146,7 +147,15 @@ async def write_change(
     if not await queries.replace_version(session, customer.id, seen, {**values, "updated_at": at}):
         raise await _stale(session, customer.id, seen)
     await write_history(
-        session, actor, customer.id, seen + 1, changes, at=at, action=action, event=event
+        session,
+        actor,
+        customer.id,
+        seen + 1,
+        changes,
+        at=at,
+        action=action,
+        event=event,
+        payload=payload,
     )
 
 
@@ -160,8 +169,12 @@ async def write_history(
     at: datetime,
     action: Action,
     event: DomainEvent,
+    payload: Mapping[str, object] | None = None,
 ) -> None:
-    """Write what made a version into history, audit trail (names only) and outbox (names only)."""
+    """Write what made a version into history, audit trail (names only) and outbox (names only).
+
+    ``payload`` are further members of what the outbox tells: ids and codes.
+    """
     await session.execute(
         insert(CustomerChange).values(
             customer_id=customer_id,
@@ -179,7 +192,7 @@ async def write_history(
         event,
         customer_id,
         customer_id=customer_id,
-        payload={"version": version, "fields": sorted(changes)},
+        payload={"version": version, "fields": sorted(changes), **(payload or {})},
     )
 
 

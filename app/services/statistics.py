@@ -24,7 +24,8 @@ async def refresh_due(session: AsyncSession, as_of: date) -> Mapping[str, int]:
     served = await customer_service_stats.due(connection, as_of, CHUNK + 1)
     portion = {*bought[:CHUNK], *served[:CHUNK]}
     await customer_stats.lock_cards(connection, list(portion))
-    await customer_stats.refresh(connection, as_of, bought[:CHUNK])
+    # A card that was merged while we waited for it has no receipts any more, and no row.
+    await customer_stats.rebuild(connection, as_of, bought[:CHUNK])
     await customer_service_stats.refresh(connection, as_of, served[:CHUNK])
     remaining = len({*bought, *served} - portion)
     return {"refreshed": len(portion), "remaining": remaining}

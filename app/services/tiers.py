@@ -67,12 +67,14 @@ async def assign_initial_to(
     for customer_id, kind in cards.items():
         policy = policies[kind]
         level = policy.earned(Decimal(0)).level
-        rows.append(_row(policy, nothing, customer_id, level, TierCause.INITIAL, None, today))
+        rows.append(
+            assignment_row(policy, nothing, customer_id, level, TierCause.INITIAL, None, today)
+        )
     await session.flush()
     await tiers.assign(await raw_connection(session), clock.now(), rows)
 
 
-def _row(
+def assignment_row(
     policy: ThresholdPolicy,
     standing: Standing,
     customer_id: UUID,
@@ -81,6 +83,7 @@ def _row(
     purchase_id: UUID | None,
     since: date,
 ) -> dict[str, Any]:
+    """Return a new assignment, with the reason that is stored with it."""
     return {
         "customer_id": customer_id,
         "id": new_id(),
@@ -129,12 +132,12 @@ async def settle(
             purchases=figures["purchases_365"],
             refunded=figures["refunded_365"],
         )
-        before = _held(row, settings.zone, policy)
+        before = held_now(row, settings.zone, policy)
         net_before = standing.net_spend - sum((step.adds for step in added), Decimal(0))
         outcomes = tuple(tiering.follow(policy, net_before, before, added))
         moves += _moves(policy, standing, customer_id, outcomes)
         settled[customer_id] = Settled(policy, standing, outcomes)
-    await _write(session, now, moves)
+    await write_moves(session, now, moves)
     return settled
 
 
@@ -155,7 +158,7 @@ def _moves(
         assert outcome.cause is not None
         earned_by = outcome.held.purchase_id if outcome.cause is TierCause.UPGRADE else None
         at_that_point = replace(standing, net_spend=outcome.net_spend)
-        row = _row(
+        row = assignment_row(
             policy, at_that_point, customer_id, outcome.after, outcome.cause, earned_by,
             standing.as_of,
         )  # fmt: skip
@@ -163,7 +166,8 @@ def _moves(
     return rows
 
 
-def _held(row: Any, zone: ZoneInfo, policy: ThresholdPolicy) -> Held:
+def held_now(row: Any, zone: ZoneInfo, policy: ThresholdPolicy) -> Held:
+    """Return what a card holds, by its row of :func:`app.queries.tiers.held`."""
     history = [
         Assigned(
             level=TierLevel(entry["level"]),
@@ -177,11 +181,21 @@ def _held(row: Any, zone: ZoneInfo, policy: ThresholdPolicy) -> Held:
     return held or Held(policy.levels[-1].level, clock.today(zone))
 
 
-async def _write(session: AsyncSession, at: datetime, moves: Sequence[dict[str, Any]]) -> None:
-    if not moves:
-        return
+async def write_moves(session: AsyncSession, at: datetime, moves: Sequence[dict[str, Any]]) -> None:
+    """Assign tiers, in place of the current ones, and tell whom it concerns.
+
+    A move is an assignment with ``before``, the level that was held.
+    """
+    if moves:
+        await tiers.assign(await raw_connection(session), at, moves)
+        await tell_moves(session, at, moves)
+
+
+async def tell_moves(
+    session: AsyncSession, at: datetime, moves: Sequence[Mapping[str, Any]]
+) -> None:
+    """Write moves that changed a level into audit trail and outbox."""
     connection = await raw_connection(session)
-    await tiers.assign(connection, at, moves)
     # A tier that is carried by other purchases from now on has not changed for anybody else.
     changed = [move for move in moves if move["before"] != move["level"]]
     await trail.write(
@@ -255,12 +269,14 @@ async def reconcile(session: AsyncSession, settings: Settings, as_of: date) -> M
         row, figures = held[customer_id], of_the_day[customer_id]
         policy = policies[CustomerKind(row["kind"])]
         standing = Standing(as_of, figures["net"], figures["purchases"], figures["refunded"])
-        before = _held(row, settings.zone, policy)
+        before = held_now(row, settings.zone, policy)
         earned = policy.earned(standing.net_spend).level
         if policy.rank(earned) > policy.rank(before.level):
-            move = _row(policy, standing, customer_id, earned, TierCause.RECONCILED, None, today)
+            move = assignment_row(
+                policy, standing, customer_id, earned, TierCause.RECONCILED, None, today
+            )
             moves.append({**move, "before": before.level})
-    await _write(session, now, moves)
+    await write_moves(session, now, moves)
     return {"moved": len(moves), "remaining": len(found) - len(portion)}
 
 

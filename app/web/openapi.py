@@ -47,6 +47,7 @@ the chain's time zone.
 TAGS: list[dict[str, Any]] = [
     {"name": "sign-in", "description": "Tokens for staff, and who is signed in."},
     {"name": "customers", "description": "Cards: create, find, change, archive."},
+    {"name": "merges", "description": "Cards of one customer become one, and are taken apart."},
     {"name": "consent", "description": "What customers agree to, with history and proof."},
     {"name": "privacy", "description": "Shown in full, copied out, erased: always on the record."},
     {"name": "purchases", "description": "What a customer bought."},

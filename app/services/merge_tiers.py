@@ -1,0 +1,174 @@
+"""The tier of a card that several become, and the tiers of cards that are taken apart again."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core import clock
+from app.core.config import Settings
+from app.core.database import raw_connection
+from app.queries import customer_stats, merge_reading
+from app.queries import tiers as queries
+from app.rules import tiering
+from app.rules.tiering import Standing, Step, ThresholdPolicy
+from app.services import tiers
+from app.vocabulary import CustomerKind, PurchaseKind, PurchaseStatus, TierCause, TierLevel
+
+
+@dataclass(frozen=True, slots=True)
+class TierAfter:
+    """What each card holds, and what the surviving one will: with the purchase that earned it."""
+
+    policy: ThresholdPolicy
+    before: Mapping[UUID, TierLevel]
+    standing: Standing
+    level: TierLevel
+    purchase_id: UUID | None
+
+
+async def decide(
+    session: AsyncSession, settings: Settings, survivor: UUID, losers: Sequence[UUID]
+) -> TierAfter:
+    """Decide the tier of the surviving card, from all receipts that it will have."""
+    connection = await raw_connection(session)
+    ids = [survivor, *losers]
+    rows = await queries.held(connection, ids)
+    policy = (await tiers.active_policies(session))[CustomerKind(rows[survivor]["kind"])]
+    held = {one: tiers.held_now(rows[one], settings.zone, policy) for one in ids}
+    today = clock.today(settings.zone)
+    figures = await customer_stats.joint(connection, today, ids)
+    standing = Standing(
+        today, figures["net_365"], figures["purchases_365"], figures["refunded_365"]
+    )
+    level, purchase_id = tiering.joined(policy, [held[one] for one in ids], standing.net_spend)
+    before = {one: held[one].level for one in ids}
+    return TierAfter(policy, before, standing, level, purchase_id)
+
+
+async def join(
+    session: AsyncSession, at: datetime, survivor: UUID, losers: Sequence[UUID], after: TierAfter
+) -> dict[str, Any]:
+    """Give the surviving card the tier that was decided, and end those of the losers.
+
+    Returns what :func:`part` has to know to put back what was.
+    """
+    connection = await raw_connection(session)
+    current = await queries.current(connection, [survivor, *losers])
+    await queries.close(connection, at, losers)
+    made = None
+    if after.level != after.before[survivor]:
+        move = tiers.assignment_row(
+            after.policy, after.standing, survivor, after.level, TierCause.MERGED,
+            after.purchase_id, after.standing.as_of,
+        )  # fmt: skip
+        made = move["id"]
+        await tiers.write_moves(session, at, [{**move, "before": after.before[survivor]}])
+    return {
+        "made": made and str(made),
+        "current": {str(owner): str(row["id"]) for owner, row in current.items()},
+        "levels": {str(owner): row["level"] for owner, row in current.items()},
+    }
+
+
+async def part(
+    session: AsyncSession,
+    settings: Settings,
+    merged_at: datetime,
+    survivor: UUID,
+    losers: Sequence[UUID],
+    was: Mapping[str, Any],
+) -> None:
+    """Put back the tiers that cards held before they were merged, then let follow what came since.
+
+    Where nothing but the merge moved the surviving card's tier, its history is as if the merge had
+    never been. Where receipts moved it since, that history stays, and goes on with what the card
+    held before and earns by itself. The receipts have to be back, and the statistics right.
+    """
+    connection = await raw_connection(session)
+    before, now = was["current"], await queries.current(connection, [survivor])
+    made = was["made"] and UUID(was["made"])
+    steps = await _steps_since(session, settings, merged_at, [survivor, *losers])
+    at = clock.now()
+    reopened = [owner for owner in losers if str(owner) in before]
+    for owner in reopened:
+        await queries.reopen(connection, owner, UUID(before[str(owner)]))
+    own = before.get(str(survivor))
+    current = now.get(survivor)
+    if own is not None and current is not None and current["id"] in {made, UUID(own)}:
+        if made is not None:
+            await queries.remove(connection, survivor, made)
+            await queries.reopen(connection, survivor, UUID(own))
+            await tiers.tell_moves(
+                session,
+                at,
+                [
+                    {
+                        "customer_id": survivor,
+                        "id": UUID(own),
+                        "before": current["level"],
+                        "level": was["levels"][str(survivor)],
+                        "cause": TierCause.MERGED,
+                    }
+                ],
+            )
+        reopened.append(survivor)
+    elif own is not None:
+        await _go_on(session, settings, survivor, TierLevel(was["levels"][str(survivor)]), at)
+    await tiers.settle(session, settings, {owner: steps.get(owner, []) for owner in reopened})
+
+
+async def _go_on(
+    session: AsyncSession, settings: Settings, survivor: UUID, base: TierLevel, at: datetime
+) -> None:
+    """Go on from a history that receipts made since, with what the card holds by itself."""
+    connection = await raw_connection(session)
+    row = (await queries.held(connection, [survivor]))[survivor]
+    policy = (await tiers.active_policies(session))[CustomerKind(row["kind"])]
+    today = clock.today(settings.zone)
+    figures = await customer_stats.joint(connection, today, [survivor])
+    standing = Standing(
+        today, figures["net_365"], figures["purchases_365"], figures["refunded_365"]
+    )
+    earned = policy.earned(standing.net_spend).level
+    level = max(base, earned, key=policy.rank)
+    held = tiers.held_now(row, settings.zone, policy)
+    if level != held.level:
+        move = tiers.assignment_row(
+            policy, standing, survivor, level, TierCause.MERGED, None, today
+        )
+        await tiers.write_moves(session, at, [{**move, "before": held.level}])
+
+
+async def _steps_since(
+    session: AsyncSession, settings: Settings, since: datetime, customer_ids: Sequence[UUID]
+) -> dict[UUID, list[Step]]:
+    """Return what was bought, returned and voided since an instant, as steps in time order."""
+    rows = await merge_reading.later_purchases(await raw_connection(session), customer_ids, since)
+    today = clock.business_day(clock.now(), settings.zone)
+    first_day = today - timedelta(days=tiering.WINDOW_DAYS - 1)
+    steps: dict[UUID, list[tuple[datetime, UUID, Step]]] = {}
+    for row in rows:
+        step = _step(row, since, first_day)
+        if step is not None:
+            when = row["voided_at"] or row["occurred_at"]
+            steps.setdefault(row["customer_id"], []).append((when, row["id"], step))
+    return {
+        owner: [step for *_, step in sorted(of_card, key=lambda one: one[:2])]
+        for owner, of_card in steps.items()
+    }
+
+
+def _step(row: Any, since: datetime, first_day: date) -> Step | None:
+    amount = row["amount"] if row["kind"] == PurchaseKind.SALE else -row["amount"]
+    if row["business_day"] < first_day:
+        amount = Decimal(0)
+    if row["status"] == PurchaseStatus.POSTED:
+        return Step(row["id"], amount, row["refund_of_id"])
+    if row["recorded_at"] < since:
+        return Step(row["refund_of_id"] or row["id"], -amount, row["id"])
+    return None
