@@ -106,10 +106,8 @@ async def get_merge(merge_id: MergeId, _actor: Reader, session: SessionDep) -> M
     "/merges/{merge_id}/undo",
     summary="Undo a merge",
     responses=problems(
-        *SIGNED_IN, "not-found", "conflict", "validation", "idempotency-key-required",
-        "idempotency-in-progress", "idempotency-key-reused", "internal-error", "unavailable",
+        *SIGNED_IN, "not-found", "conflict", "validation", "internal-error", "unavailable",
     ),
-    dependencies=[Idempotent],
 )  # fmt: skip
 async def undo_merge(
     merge_id: MergeId, actor: Merger, session: SessionDep, settings: SettingsDep
@@ -117,6 +115,7 @@ async def undo_merge(
     """Give the cards back as they were; what came since goes where the plan's `on_undo` says.
 
     Merges into one card are undone in reverse: a later one that stands is named in the refusal.
+    Safe to repeat: what was undone is refused, with `undone_already`.
     """
     return await merge_undo.undo_merge(session, actor, settings, merge_id)
 

@@ -24,6 +24,7 @@ from app.vocabulary import (
 
 MAXIMUM_LOSERS = 10
 _SURVIVOR = "0193a1c2-d3e4-7f00-8000-00000000c001"
+_FINGERPRINT = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 _LOSER = "0193a1c2-d3e4-7f00-8000-00000000c009"
 
 FieldName = Annotated[
@@ -61,7 +62,7 @@ class MergeExecute(MergeRequest):
 
     fingerprint: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] = Field(
         description="The plan's; if anything has changed since, nothing is merged.",
-        examples=["9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"],
+        examples=[_FINGERPRINT],
     )
     reason: ShortText | None = Field(
         default=None, description="Why they are one customer.", examples=["Same phone and name."]
@@ -167,7 +168,9 @@ class MergePlan(Output):
     can_be_done: bool
     obstacles: list[MergeObstacleRead] = Field(description="Why it cannot be done.")
     fields: list[MergeField]
-    conflicts: list[str] = Field(description="Fields in which cards contradict each other.")
+    conflicts: list[str] = Field(
+        description="Fields in which cards contradict each other.", examples=[["address"]]
+    )
     identities: list[MergeIdentity]
     moves: list[MergeMove]
     consents: list[MergeConsent]
@@ -177,7 +180,9 @@ class MergePlan(Output):
     on_undo: list[BilingualText] = Field(
         description="What would become of later changes and additions if it were undone."
     )
-    fingerprint: str = Field(description="Send it to carry out this plan and no other.")
+    fingerprint: str = Field(
+        description="Send it to carry out this plan and no other.", examples=[_FINGERPRINT]
+    )
 
 
 class Merge(Output):

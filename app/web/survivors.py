@@ -1,5 +1,6 @@
 """Reads of a merged card's id are answered with the surviving card, and say so."""
 
+import re
 from typing import Annotated
 from uuid import UUID
 
@@ -9,6 +10,8 @@ from app.rules.access import Actor
 from app.services.survivors import surviving_id
 from app.web.dependencies import SessionDep, authenticate
 from app.web.parameters import CustomerId
+
+_ID = re.compile("/customers/[^/]+")
 
 
 async def surviving_customer(
@@ -22,7 +25,7 @@ async def surviving_customer(
     survivor = await surviving_id(session, customer_id)
     if survivor != customer_id:
         # The address of what is answered (RFC 9110, 8.7): the same with the surviving card's id.
-        path = request.url.path.replace(str(customer_id), str(survivor), 1)
+        path = _ID.sub(f"/customers/{survivor}", request.url.path, count=1)
         query = f"?{request.url.query}" if request.url.query else ""
         response.headers["Content-Location"] = f"{path}{query}"
     return survivor

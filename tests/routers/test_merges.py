@@ -19,9 +19,7 @@ from tests.support.world import World
 
 
 @pytest.fixture
-def shop(
-    client: httpx.AsyncClient, world: World, database: Database, settings: Settings
-) -> Shop:
+def shop(client: httpx.AsyncClient, world: World, database: Database, settings: Settings) -> Shop:
     """The small chain in the database that is rolled back."""
     return Shop(client, world, database, settings)
 
