@@ -1,6 +1,5 @@
 """Merging over the API: planned, carried out, undone."""
 
-from typing import Any
 from uuid import UUID
 
 import httpx
@@ -8,10 +7,8 @@ import pytest
 
 from app.core.config import Settings
 from app.core.database import Database
-from app.core.ids import new_id
-from app.models import Customer, CustomerMerge, CustomerMergeItem, Purchase
-from app.vocabulary import CustomerStatus
-from tests.support.cards import create_card, pointers_of, read_card, seen
+from app.models import CustomerMerge, CustomerMergeItem
+from tests.support.cards import create_card, read_card
 from tests.support.events import refund, sale, void
 from tests.support.merging import carry_out, dump, merge, plan, totals, undo
 from tests.support.shop import Shop

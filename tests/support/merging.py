@@ -72,7 +72,7 @@ async def dump(database: Database, *customer_ids: Any) -> dict[str, list[str]]:
             without = "".join(f" - '{name}'" for name in _OF_VERSIONS.get(table.name, ()))
             found = await session.execute(
                 text(
-                    f"SELECT (to_jsonb(t){without})::text AS row FROM {table.name} AS t"  # noqa: S608
+                    f"SELECT (to_jsonb(t){without})::text AS row FROM {table.name} AS t"
                     f" WHERE {key} = ANY(:ids) ORDER BY 1"
                 ),
                 {"ids": ids},
