@@ -53,6 +53,17 @@ written AS (
 )
 SELECT count(*) FROM written
 """  # noqa: S608
+_JOINT = f"""
+WITH each AS ({_SOME})
+SELECT coalesce(sum(contacts), 0)::integer AS contacts,
+    coalesce(sum(inbound), 0)::integer AS inbound,
+    coalesce(sum(contacts_365), 0)::integer AS contacts_365,
+    coalesce(sum(inbound_365), 0)::integer AS inbound_365,
+    coalesce(sum(service_cost), 0)::numeric(28,2) AS service_cost,
+    coalesce(sum(service_cost_365), 0)::numeric(28,2) AS service_cost_365,
+    max(last_contact_at) AS last_contact_at, max(last_inbound_at) AS last_inbound_at
+FROM each
+"""  # noqa: S608
 _REMOVE_STRAY = """
 DELETE FROM customer_service_stats AS s
 WHERE s.customer_id = ANY($1::uuid[])
@@ -85,6 +96,15 @@ async def refresh(
     written: int = await connection.fetchval(_WRITE, as_of, list(customer_ids))
     removed = await connection.execute(_REMOVE_STRAY, list(customer_ids))
     return written + int(removed.split()[-1])
+
+
+async def joint(
+    connection: "asyncpg.Connection[Any]", as_of: date, customer_ids: Sequence[UUID]
+) -> dict[str, Any]:
+    """Return the figures of one card that had all the interactions of these."""
+    row = await connection.fetchrow(_JOINT, as_of, list(customer_ids))
+    assert row is not None
+    return dict(row)
 
 
 async def due(connection: "asyncpg.Connection[Any]", as_of: date, limit: int) -> list[UUID]:

@@ -18,7 +18,7 @@ from app.core import clock
 from app.core.config import Settings
 from app.core.database import raw_connection
 from app.core.errors import FieldError
-from app.queries import customer_moves, customer_stats, merge_reading
+from app.queries import customer_moves, customer_service_stats, customer_stats, merge_reading
 from app.rules import consent, merging, tiering
 from app.rules.access import Actor
 from app.rules.consent import Said, Subject
@@ -39,7 +39,7 @@ from app.schemas.merges import (
     SaidByCard,
     TierOfCard,
 )
-from app.schemas.purchases import CustomerStatistics
+from app.schemas.purchases import CustomerStatistics, ServiceStatistics
 from app.services import merge_tiers
 from app.services.changes import not_acceptable
 from app.services.customer_changes import card_not_found, check_store
@@ -129,6 +129,7 @@ async def plan_merge(
     today = clock.today(settings.zone)
     figures = await customer_stats.joint(connection, today, ids)
     del figures["window_changes_on"]
+    service = await customer_service_stats.joint(connection, today, ids)
     pairs = await merge_reading.pairs(connection, ids)
     moves = await customer_moves.count_rows(connection, given.loser_ids)
     plan = MergePlan(
@@ -152,7 +153,7 @@ async def plan_merge(
         consents=_consents(ids, standings, joined),
         duplicate_pairs=[_pair(row, ids) for row in pairs],
         tier=_tier(tier),
-        statistics=CustomerStatistics(**figures),
+        statistics=CustomerStatistics(**figures, service=ServiceStatistics(**service)),
         on_undo=list(ON_UNDO),
         fingerprint="",
     )

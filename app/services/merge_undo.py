@@ -18,6 +18,7 @@ from app.rules.access import Actor
 from app.rules.consent import Said, Subject, later
 from app.schemas.merges import MergeDone
 from app.services import merge_plans, merge_tiers
+from app.services.completeness import refresh_completeness
 from app.services.customer_changes import check_store, get_customer, write_change
 from app.services.identities import IdentityError, IdentityKey, normalise
 from app.services.merge_plans import obstacles_read
@@ -84,6 +85,7 @@ async def undo_merge(
     await merge_tiers.part(session, settings, merged_at, survivor, losers, before["tiers"])
     # Deciding tiers writes statistics for cards without receipts too, which have none.
     await rebuild_derived(session, settings, ids)
+    await refresh_completeness(session, settings, ids)
     await queries.end_merge(connection, survivor, merge_id, now, actor.id)
     ended = merge_of_row(await find_row(session, merge_id))
     return MergeDone(**ended.model_dump(), customer=await get_customer(session, survivor))

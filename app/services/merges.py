@@ -30,6 +30,7 @@ from app.schemas.merges import (
 )
 from app.services import merge_plans, merge_tiers
 from app.services.changes import page_of
+from app.services.completeness import refresh_completeness
 from app.services.customer_changes import card_not_found, get_customer, write_change
 from app.services.merge_plans import Planned, obstacles_read, plan_merge
 from app.services.rebuilding import rebuild_derived
@@ -121,6 +122,7 @@ async def execute_merge(
     await _let_stand(connection, planned, made)
     await _write_cards(session, actor, planned, merge_id, now)
     await rebuild_derived(session, settings, ids)
+    await refresh_completeness(session, settings, ids)
     return await _done(session, merge_id)
 
 
