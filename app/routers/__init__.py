@@ -21,6 +21,7 @@ from app.routers import (
     staff,
     stores,
     tiers,
+    timeline,
     vocabulary,
 )
 
@@ -33,6 +34,7 @@ ROUTERS = (
     purchases.router,
     interactions.router,
     caller_contacts.router,
+    timeline.router,
     tiers.router,
     reports.router,
     pos_events.router,

@@ -96,7 +96,8 @@ async def record_interaction_batch(
     An entry's id belongs to the caller: sent again, with the same content, it is answered with its
     first result; with another content it is refused as a `conflict`.
     """
-    readable = [one for one in body.entries if not isinstance(one, UnreadableEntry)]
+    entries = body.read()
+    readable = [one for one in entries if not isinstance(one, UnreadableEntry)]
     outcomes = iter(await interaction_intake.record_batch(session, actor, settings, readable))
     return InteractionBatchResult(
         results=[
@@ -104,7 +105,7 @@ async def record_interaction_batch(
                 one.entry_id,
                 _unreadable(one) if isinstance(one, UnreadableEntry) else next(outcomes),
             )
-            for one in body.entries
+            for one in entries
         ]
     )
 

@@ -1,7 +1,7 @@
 """Bodies of contacts with customers: known ones, and callers who are not known (yet)."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any, Final, Literal
@@ -16,7 +16,6 @@ from pydantic import (
     ValidatorFunctionWrapHandler,
     WrapValidator,
 )
-from pydantic.json_schema import SkipJsonSchema
 
 from app.schemas.common import DAY_SCHEMA, BilingualText, Day, Input, Output
 from app.schemas.customers import IdentityReference
@@ -135,11 +134,13 @@ def _read_or_refuse(value: Any, _: ValidatorFunctionWrapHandler) -> Any:
 class InteractionBatch(Input):
     """What a service desk entered, each entry with an id of the desk's own."""
 
-    entries: list[
-        Annotated[
-            InteractionEntry | SkipJsonSchema[UnreadableEntry], WrapValidator(_read_or_refuse)
-        ]
-    ] = Field(min_length=1, max_length=MAXIMUM_ENTRIES)
+    entries: list[Annotated[InteractionEntry, WrapValidator(_read_or_refuse)]] = Field(
+        min_length=1, max_length=MAXIMUM_ENTRIES
+    )
+
+    def read(self) -> Sequence[InteractionEntry | UnreadableEntry]:
+        """Return the entries as they are: some may not be in the format."""
+        return self.entries
 
 
 class InteractionUpdate(Patch):

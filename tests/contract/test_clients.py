@@ -19,6 +19,7 @@ from tests.support.service import MEMBER_NUMBER, RunningService
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs" / "openapi.json"
 PROGRAM = Path(__file__).parent / "read_card.mts"
+TIMELINE_PROGRAM = Path(__file__).parent / "read_timeline.mts"
 CLIENT = "huike_generated_client"
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
@@ -84,12 +85,29 @@ def test_the_python_client_signs_in_and_reads_a_card(
     assert (answer.status_code, answer.parsed.type_) == (404, "/problems/not-found")
 
 
+def test_the_python_client_tells_entries_of_a_timeline_apart_by_their_kind(
+    python_client: ModuleType, service: RunningService
+) -> None:
+    client = module_of(python_client, "client").AuthenticatedClient(
+        base_url=service.url, token=service.world.tokens["manager"]
+    )
+    list_timeline = module_of(python_client, "api.timeline.list_timeline")
+    with client:
+        page = list_timeline.sync(service.customer_id, client=client)
+    models = module_of(python_client, "models")
+    by_kind = {"purchase": models.TimelinePurchase, "tier_change": models.TimelineTierChange}
+    assert {entry.kind for entry in page.items} == by_kind.keys()
+    assert all(type(entry) is by_kind[entry.kind] for entry in page.items)
+    assert [e.amount for e in page.items if e.kind == "purchase"] == ["1040.00"]
+
+
 @pytest.fixture(scope="module")
 def typescript(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Generate TypeScript types from the document; return the folder they lie in."""
     folder = tmp_path_factory.mktemp("typescript")
     run_node("openapi-typescript", DOCUMENT, "-o", folder / "api.d.ts")
-    shutil.copy(PROGRAM, folder / PROGRAM.name)
+    for program in (PROGRAM, TIMELINE_PROGRAM):
+        shutil.copy(program, folder / program.name)
     return folder
 
 
@@ -137,6 +155,29 @@ def test_a_program_with_the_typescript_types_compiles_strictly_and_reads_a_card(
     assert json.loads(run.stdout) == {
         "name": "王小明", "tier": "main", "members": [MEMBER_NUMBER], "version": 1,
     }  # fmt: skip
+
+
+def test_the_typescript_types_tell_entries_of_a_timeline_apart_by_their_kind(
+    typescript: Path, service: RunningService
+) -> None:
+    program = typescript / TIMELINE_PROGRAM.name
+    compile_strictly(program)
+    run = subprocess.run(
+        [
+            Path(sys.executable).with_name("node"), program, service.url,
+            service.world.tokens["manager"], str(service.customer_id),
+        ],
+        env=node_environment(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    assert sorted(json.loads(run.stdout)) == ["new -> small", "sale 1040.00", "small -> main"]
+    # What another kind has is no member of this one.
+    wrong = typescript / "wrong_kind.mts"
+    wrong.write_text(
+        program.read_text(encoding="utf-8").replace("return entry.subject", "return entry.amount"),
+        encoding="utf-8",
+    )
+    assert "Property 'amount' does not exist" in compile_strictly(wrong, succeeds=False)
 
 
 def test_the_typescript_types_refuse_what_the_document_does_not_say(typescript: Path) -> None:
