@@ -28,6 +28,8 @@ MEANINGS: Final = {
     "statement_timeout_seconds": "How long PostgreSQL works on one statement of a request.",
     "request_deadline_seconds": "How long a request may take in all.",
     "batch_deadline_seconds": "The same for a batch of till events.",
+    "export_deadline_seconds": "The same for a list that is written to a file.",
+    "export_limit_rows": "The most rows of a list that is written to a file.",
     "graceful_stop_seconds": "How long requests and jobs may go on after SIGTERM.",
     "body_limit_bytes": "The largest body of most operations.",
     "event_limit_bytes": "The largest single till event.",

@@ -81,6 +81,8 @@ class Settings(BaseSettings):
     statement_timeout_seconds: Annotated[float, Field(gt=0)] = 5.0
     request_deadline_seconds: Annotated[float, Field(gt=0)] = 10.0
     batch_deadline_seconds: Annotated[float, Field(gt=0)] = 60.0
+    export_deadline_seconds: Annotated[float, Field(gt=0)] = 900.0
+    export_limit_rows: Annotated[int, Field(gt=0)] = 1_000_000
     graceful_stop_seconds: Annotated[int, Field(gt=0)] = 20
 
     body_limit_bytes: Annotated[int, Field(gt=0)] = 1_000_000

@@ -13,6 +13,7 @@ from app.models.customer import (
 )
 from app.models.customer_stats import CustomerStats
 from app.models.duplicate import DuplicatePair
+from app.models.export import Export
 from app.models.interaction import (
     ChannelCost,
     CustomerServiceStats,
@@ -53,6 +54,7 @@ __all__ = [
     "Disclosure",
     "DuplicatePair",
     "Erasure",
+    "Export",
     "IdempotencyKey",
     "Identity",
     "Interaction",

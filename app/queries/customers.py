@@ -97,11 +97,7 @@ async def list_cards(
     """
     (column, column_type), descending = _SORT_COLUMNS[sort.removeprefix("-")], sort.startswith("-")
     card_id = col(Customer.id)
-    conditions = [
-        *_conditions(filters),
-        *await custom_fields.conditions(session, filters.kind, filters.custom),
-    ]
-    statement = cards().where(*conditions).limit(limit)
+    statement = (await _wanted(session, filters)).limit(limit)
     if descending:
         statement = statement.order_by(column.desc(), card_id.desc())
     else:
@@ -113,6 +109,19 @@ async def list_cards(
         here = tuple_(column, card_id)
         statement = statement.where(here < place if descending else here > place)
     return await whole_cards(session, statement)
+
+
+async def count_cards(session: AsyncSession, filters: CardFilters, at_most: int) -> int:
+    """Return how many cards there are, and look no further than ``at_most``."""
+    rows = (await _wanted(session, filters)).with_only_columns(col(Customer.id)).limit(at_most)
+    return await session.scalar(select(func.count()).select_from(rows.subquery())) or 0
+
+
+async def _wanted(session: AsyncSession, filters: CardFilters) -> Select[Any, Any, Any]:
+    return cards().where(
+        *_conditions(filters),
+        *await custom_fields.conditions(session, filters.kind, filters.custom),
+    )
 
 
 def position_of(card: Card, sort: CustomerSort) -> Position:

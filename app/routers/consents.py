@@ -39,7 +39,7 @@ router = APIRouter(prefix="/v1/customers", tags=["consent"], route_class=HuikeRo
 Reader = Annotated[Actor, Depends(Allow(Permission.CUSTOMERS_READ))]
 Writer = Annotated[Actor, Depends(Allow(Permission.CONSENTS_WRITE))]
 CARD = "/{customer_id:uuid}/consents"
-RECORDING = (*ON_CREATING, "not-found", "card-merged", "card-erased")
+RECORDING = (*ON_CREATING, "not-found", "card-merged")
 
 
 @router.post(

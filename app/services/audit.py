@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import Select, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -27,10 +27,8 @@ class AuditFilter:
     until: datetime | None = None
 
 
-async def list_audit_entries(
-    session: AsyncSession, wanted: AuditFilter, *, limit: int, after: Sequence[Any] | None
-) -> tuple[list[AuditEntry], list[Any] | None]:
-    """Return a page of entries, newest first, and the position of the next page if there is one."""
+def entries(wanted: AuditFilter) -> Select[AuditEntry]:
+    """Return the statement of the entries that are wanted, in no order."""
     conditions = [
         column == value
         for column, value in (
@@ -45,8 +43,15 @@ async def list_audit_entries(
         conditions.append(col(AuditEntry.at) >= wanted.since)
     if wanted.until is not None:
         conditions.append(col(AuditEntry.at) < wanted.until)
+    return select(AuditEntry).where(*conditions)
+
+
+async def list_audit_entries(
+    session: AsyncSession, wanted: AuditFilter, *, limit: int, after: Sequence[Any] | None
+) -> tuple[list[AuditEntry], list[Any] | None]:
+    """Return a page of entries, newest first, and the position of the next page if there is one."""
     position = (col(AuditEntry.at), col(AuditEntry.id))
-    query = select(AuditEntry).where(*conditions)
+    query = entries(wanted)
     if after is not None:
         query = query.where(
             tuple_(*position) < tuple_(datetime.fromisoformat(after[0]), UUID(after[1]))

@@ -11,7 +11,7 @@ from sqlmodel import col
 
 from app.core import clock
 from app.core.config import Settings
-from app.core.errors import ConflictError, FieldError
+from app.core.errors import FieldError
 from app.core.ids import new_id
 from app.models import ConsentRecord, Customer, OutboxEvent
 from app.queries import consents as queries
@@ -21,7 +21,7 @@ from app.rules.consent import WITHOUT_CHANNEL, Decision, Said, Subject, decide, 
 from app.schemas.consents import ConsentsStated, ConsentStatement, ConsentsWithdrawn
 from app.services.changes import not_acceptable
 from app.services.customer_changes import card_merged, card_not_found, check_store
-from app.services.survivors import surviving_id
+from app.services.survivors import card_erased, surviving_id
 from app.services.trail import record_action
 from app.vocabulary import (
     Action,
@@ -44,7 +44,8 @@ async def record_consents(
     Raises:
         NotFoundError: no such card.
         ForbiddenError: its home store is not among the actor's.
-        ConflictError: it was merged (409 ``card-merged``) or erased (410 ``card-erased``).
+        ConflictError: it was merged (409 ``card-merged``).
+        GoneError: the person's data were erased.
         InvalidInputError: a statement of the future, or one channel of a purpose without any.
     """
     now = clock.now()
@@ -238,9 +239,7 @@ async def _lock_card(session: AsyncSession, actor: Actor, customer_id: UUID) -> 
     if card.merged_into_id is not None:
         raise card_merged(await surviving_id(session, customer_id))
     if card.status is CustomerStatus.ERASED:
-        raise ConflictError(
-            "The person's data were erased.", code="card-erased", detail_zh="个人数据已删除。"
-        )
+        raise card_erased()
     check_store(actor, card.home_store_id)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import select, tuple_
+from sqlalchemy import Select, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -288,6 +288,24 @@ async def replay_event(
     )
 
 
+def events(
+    actor: Actor, *, status: EventStatus | None, source: str | None
+) -> Select[PosEvent, str]:
+    """Return the statement of stored events of the stores the actor reaches, in no order."""
+    query = select(PosEvent, col(Source.code)).join(
+        Source, col(Source.id) == col(PosEvent.source_id)
+    )
+    if status is not None:
+        query = query.where(col(PosEvent.status) == status)
+    if source is not None:
+        # One source, known before the events are read, so that its index gives them in order.
+        its_id = select(col(Source.id)).where(col(Source.code) == source).scalar_subquery()
+        query = query.where(col(PosEvent.source_id) == its_id)
+    if actor.store_ids is not None:
+        query = query.where(col(Source.store_id).in_(actor.store_ids))
+    return query
+
+
 async def list_events(
     session: AsyncSession,
     actor: Actor,
@@ -301,17 +319,7 @@ async def list_events(
 
     ``after`` is (received_at, source id, event id) of the last one of the previous page.
     """
-    query = select(PosEvent, col(Source.code)).join(
-        Source, col(Source.id) == col(PosEvent.source_id)
-    )
-    if status is not None:
-        query = query.where(col(PosEvent.status) == status)
-    if source is not None:
-        # One source, known before the events are read, so that its index gives them in order.
-        its_id = select(col(Source.id)).where(col(Source.code) == source).scalar_subquery()
-        query = query.where(col(PosEvent.source_id) == its_id)
-    if actor.store_ids is not None:
-        query = query.where(col(Source.store_id).in_(actor.store_ids))
+    query = events(actor, status=status, source=source)
     position = (col(PosEvent.received_at), col(PosEvent.source_id), col(PosEvent.event_id))
     if after is not None:
         query = query.where(tuple_(*position) < tuple_(*after))

@@ -26,7 +26,7 @@ async def list_purchases(
     Raises:
         NotFoundError: no such card.
     """
-    await _require_card(session, customer_id)
+    await require_card(session, customer_id)
     position = (col(Purchase.occurred_at), col(Purchase.id))
     query = select(Purchase).where(col(Purchase.customer_id) == customer_id)
     if after is not None:
@@ -66,7 +66,7 @@ async def get_statistics(session: AsyncSession, customer_id: UUID) -> CustomerSt
     stats = await session.get(CustomerStats, customer_id)
     if stats is not None:
         return stats
-    await _require_card(session, customer_id)
+    await require_card(session, customer_id)
     return CustomerStats.model_validate({"customer_id": customer_id, **dict.fromkeys(_COUNTED, 0)})
 
 
@@ -91,7 +91,12 @@ _COUNTED = [
 ]
 
 
-async def _require_card(session: AsyncSession, customer_id: UUID) -> None:
+async def require_card(session: AsyncSession, customer_id: UUID) -> None:
+    """Let pass ids of cards.
+
+    Raises:
+        NotFoundError: no such card.
+    """
     if (
         await session.scalar(select(col(Customer.id)).where(col(Customer.id) == customer_id))
         is None

@@ -207,3 +207,21 @@ class ImportStatus(Code):
     UNDONE = "undone", "Undone", "已撤销"
     FAILED = "failed", "Failed", "失败"
     CANCELLED = "cancelled", "Cancelled", "已取消"
+
+
+class ExportKind(Code):
+    """Which list a file holds."""
+
+    CUSTOMERS = "customers", "Customer cards", "客户卡"
+    PURCHASES = "purchases", "Purchases", "购买记录"
+    INTERACTIONS = "interactions", "Interactions", "互动记录"
+    DUPLICATES = "duplicates", "Possible duplicates", "疑似重复"
+    POS_EVENTS = "pos_events", "Till events", "收银事件"
+    AUDIT = "audit", "Audit trail", "审计记录"
+
+
+class ExportFormat(Code):
+    """What kind of file a list is written to."""
+
+    CSV = "csv", "CSV", "CSV 文件"
+    XLSX = "xlsx", "Excel workbook", "Excel 工作簿"

@@ -91,23 +91,27 @@ async def authenticate(
 
 
 class Allow:
-    """Lets in who holds a permission; every route has one of these, or :class:`Public`."""
+    """Lets in who holds a permission, or all of several; every route has one of these.
 
-    def __init__(self, permission: Permission) -> None:
-        self.permission = permission
+    Or it has a :class:`Public`.
+    """
+
+    def __init__(self, *permissions: Permission) -> None:
+        self.permissions = permissions
 
     async def __call__(self, actor: Annotated[Actor, Depends(authenticate)]) -> Actor:
         """Return the actor.
 
         Raises:
-            ForbiddenError: they lack the permission.
+            ForbiddenError: they lack a permission.
         """
-        if not actor.may(self.permission):
-            raise ForbiddenError(
-                f"This needs the permission {self.permission}.",
-                detail_zh=f"此操作需要权限：{self.permission.label.zh}。",
-                members={"permission": str(self.permission)},
-            )
+        for permission in self.permissions:
+            if not actor.may(permission):
+                raise ForbiddenError(
+                    f"This needs the permission {permission}.",
+                    detail_zh=f"此操作需要权限：{permission.label.zh}。",
+                    members={"permission": str(permission)},
+                )
         return actor
 
 

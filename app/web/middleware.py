@@ -116,7 +116,8 @@ class AllowOrigins(CORSMiddleware):
             allow_methods=("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"),
             allow_headers=("Authorization", "Idempotency-Key", "If-Match", "X-API-Key"),
             expose_headers=(
-                "ETag", "Idempotency-Replayed", "Location", "Retry-After", "X-Request-Id",
+                "Content-Disposition", "ETag", "Idempotency-Replayed", "Location", "Retry-After",
+                "X-Request-Id",
             ),
         )  # fmt: skip
 
@@ -291,24 +292,31 @@ async def _drain(receive: Receive, at_most_bytes: int) -> None:
 
 
 class KeepDeadline:
-    """Answer 503 when a request takes longer than its deadline and nothing was sent yet."""
+    """Answer 503 when a request takes longer than its deadline and nothing was sent yet.
+
+    An answer that has begun is cut off, and the connection closed: its end does not look like one.
+    """
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.app = app
         self.settings = settings
+
+    def deadline_seconds(self, path: str) -> float:
+        """Return the deadline for a path."""
+        if path.endswith("/events/batch"):
+            return self.settings.batch_deadline_seconds
+        if path.startswith("/v1/exports/"):
+            # As long as the list and the client's line are; no transaction is open meanwhile.
+            return self.settings.export_deadline_seconds
+        return self.settings.request_deadline_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        is_batch = scope["path"].endswith("/events/batch")
         watched = _Watched(send)
-        limit = asyncio.timeout(
-            self.settings.batch_deadline_seconds
-            if is_batch
-            else self.settings.request_deadline_seconds
-        )
+        limit = asyncio.timeout(self.deadline_seconds(scope["path"]))
         try:
             async with limit:
                 await self.app(scope, receive, watched)

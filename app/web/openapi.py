@@ -62,6 +62,7 @@ TAGS: list[dict[str, Any]] = [
     {"name": "catalogue", "description": "What the chain sells."},
     {"name": "channels", "description": "What a contact by each channel costs."},
     {"name": "API clients", "description": "Machines and their keys."},
+    {"name": "exports", "description": "Lists as files, and who took which away."},
     {"name": "audit", "description": "Who did what."},
     {"name": "vocabulary", "description": "Every code with its English and Chinese label."},
     {"name": "operations", "description": "Health and metrics."},
@@ -186,7 +187,9 @@ def _say_who_may_call(operation: dict[str, Any], route: RouteContext) -> None:
     """Name the permission; say of public operations that they ask for nothing."""
     guard = access_of(route)
     if isinstance(guard, Allow):
-        operation["description"] += f"\n\nNeeds the permission `{guard.permission}`."
+        needed = " and ".join(f"`{permission}`" for permission in guard.permissions)
+        word = "permission" if len(guard.permissions) == 1 else "permissions"
+        operation["description"] += f"\n\nNeeds the {word} {needed}."
         if operation["operationId"] in FOR_STAFF_ONLY:
             operation["security"] = [{"staff": []}]
     else:

@@ -147,7 +147,8 @@ def test_every_operation_says_who_may_call_it(
             assert operation["security"] == [{"staff": []}]
         elif isinstance(guard, Allow):
             assert operation["security"] == [{"staff": []}, {"api_key": []}]
-            assert f"Needs the permission `{guard.permission}`." in operation["description"]
+            needed = " and ".join(f"`{permission}`" for permission in guard.permissions)
+            assert f" {needed}." in operation["description"]
         else:
             assert operation["security"] == [], name
     assert set(document["components"]["securitySchemes"]) == {

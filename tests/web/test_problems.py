@@ -313,4 +313,4 @@ def test_every_route_says_who_may_call_it_and_the_start_refuses_one_that_does_no
 
 
 def test_a_permission_is_asked_for_by_its_own_guard() -> None:
-    assert Allow(Permission.AUDIT_READ).permission == "audit:read"
+    assert Allow(Permission.AUDIT_READ).permissions == ("audit:read",)
