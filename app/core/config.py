@@ -20,6 +20,7 @@ COMPLETENESS_ORGANIZATION = (
 )
 DEFAULT_SECRET_KEY = "insecure-secret-for-loopback-only"  # noqa: S105 - refused beyond loopback
 MINIMUM_SECRET_LENGTH = 32
+Days = Annotated[int, Field(ge=0, le=36_500)]
 # The vocabulary's; settings are read before it is. A test compares the two.
 _CONSENT_PURPOSES = ("service", "marketing", "greeting", "survey", "profiling", "sharing")
 MAXIMUM_WEIGHT = 1_000_000
@@ -104,6 +105,37 @@ class Settings(BaseSettings):
     )
     sign_in_window_seconds: Annotated[int, Field(gt=0)] = 300
     idempotency_keep_hours: Annotated[int, Field(gt=0)] = 24 * 7
+
+    return_period_days: Days = Field(
+        default=7,
+        description="A purchase defers an erasure of its customer so long; 0: not at all.",
+    )
+    merge_dispute_days: Days = Field(
+        default=7, description="A merge defers an erasure of its customer so long; 0: not at all."
+    )
+    keep_disclosures_days: Days = Field(
+        default=1095, description="How long it is kept who saw values in full; 0: for ever."
+    )
+    keep_events_days: Days = Field(
+        default=730, description="How long till events are kept as they were sent; 0: for ever."
+    )
+    keep_test_events_days: Days = Field(
+        default=30, description="The same for events that were sent as a test; 0: for ever."
+    )
+    keep_awaited_days: Days = Field(
+        default=730,
+        description="How long a purchase of somebody unknown waits for a card; 0: for ever.",
+    )
+    keep_unknown_callers_days: Days = Field(
+        default=365, description="How long contacts with unknown callers are kept; 0: for ever."
+    )
+    keep_delivered_days: Days = Field(
+        default=30, description="How long delivered events of the outbox are kept; 0: for ever."
+    )
+    keep_inactive_cards_days: Days = Field(
+        default=0,
+        description="Archived cards without purchase or contact for so long are erased; 0: never.",
+    )
     consent_unasked_purposes: Annotated[tuple[str, ...], NoDecode] = Field(
         default=("service",),
         description="Purposes that need no consent until it is withdrawn, separated by commas.",

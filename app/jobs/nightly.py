@@ -13,7 +13,7 @@ from app.core import clock
 from app.core.config import Settings
 from app.core.database import Database, retrying
 from app.core.exclusive import alone
-from app.services import completeness, housekeeping, nights, statistics, tiers
+from app.services import completeness, erasures, housekeeping, nights, statistics, tiers
 
 log = structlog.get_logger()
 
@@ -37,11 +37,21 @@ async def _housekeeping(
     return await housekeeping.forget_expired(session, settings, clock.now())
 
 
+async def _erasures(session: AsyncSession, settings: Settings, as_of: date) -> Mapping[str, int]:
+    # Who is due is due now; a night for a past day erases nobody earlier or later.
+    now = clock.now()
+    counts = dict(await erasures.erase_inactive(session, settings, now))
+    if counts[REMAINING]:
+        return counts
+    return {**counts, **await erasures.carry_out_due(session, settings, now)}
+
+
 STEPS: Final[tuple[tuple[str, Portion], ...]] = (
     ("metrics", _metrics),
     ("tiers", tiers.reconcile),
     (completeness.STEP, completeness.reconcile),
     ("housekeeping", _housekeeping),
+    ("erasures", _erasures),
 )
 """In order: tiers read the figures that the metrics bring up to date.
 

@@ -34,3 +34,8 @@ def normalise_phone(written: str, region: str) -> str:
             if is_valid_number(number):
                 return format_number(number, PhoneNumberFormat.E164)
     raise ValueError("not a valid phone number: digits, with the country code when it is abroad")
+
+
+def national_digits(number: str) -> str:
+    """Return the digits of an E.164 number without its country code, as they end any writing."""
+    return str(parse(number).national_number)

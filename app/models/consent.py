@@ -1,5 +1,6 @@
 """What customers agree to, and how that is known."""
 
+from datetime import date
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -100,6 +101,7 @@ class Erasure(SQLModel, table=True):
     """A request to erase what is personal, and what became of it.
 
     ``deferrals`` is a list of ``{"reason", "until"}``: what still needs the data, and until when.
+    ``due_on`` is the day on which a deferred one is looked at again.
     """
 
     __tablename__ = "erasure"
@@ -115,6 +117,8 @@ class Erasure(SQLModel, table=True):
             postgresql_where=sa.text("status = 'deferred'"),
         ),
         sa.Index(None, "status", "requested_at", "id"),
+        sa.Index(None, "due_on", postgresql_where=sa.text("status = 'deferred'")),
+        sa.Index(None, "ended_at"),
     )
 
     customer_id: UUID = Field(primary_key=True)
@@ -124,4 +128,5 @@ class Erasure(SQLModel, table=True):
     actor_kind: ActorKind = code_field(ActorKind)
     actor_id: UUID | None = None
     deferrals: Json
+    due_on: date | None = None
     ended_at: InstantOrNone = None

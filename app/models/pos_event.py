@@ -21,8 +21,9 @@ from app.vocabulary import EventKind, EventStatus, SourceMode
 class PosEvent(SQLModel, table=True):
     """A signed event, stored in the transaction of its effects; its answer is given again.
 
-    ``body_hash`` is the SHA-256 of the canonical JSON; ``awaits_*`` name the receipt that a parked
-    event waits for. ``mode`` is its source's when it came.
+    ``body_hash`` is the SHA-256 of the canonical JSON; it is empty once what the event says of its
+    customer was erased: a phone could be guessed from it. ``awaits_*`` name the receipt that a
+    parked event waits for. ``mode`` is its source's when it came.
     """
 
     __tablename__ = "pos_event"
@@ -39,6 +40,9 @@ class PosEvent(SQLModel, table=True):
             "awaits_source_id",
             "awaits_receipt_key",
             postgresql_where=sa.text("status = 'parked'"),
+        ),
+        sa.Index(
+            "ix_pos_event_test", "received_at", postgresql_where=sa.text("status = 'test'")
         ),
         # A merge points a card's events to the surviving one.
         sa.Index(None, "customer_id", postgresql_where=sa.text("customer_id IS NOT NULL")),

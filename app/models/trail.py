@@ -16,6 +16,7 @@ from app.models.columns import (
     Texts,
     code_check,
     code_field,
+    empty_field,
 )
 from app.vocabulary import Action, ActorKind, DomainEvent
 
@@ -65,10 +66,17 @@ class OutboxEvent(SQLModel, table=True):
 
 
 class IdempotencyKey(SQLModel, table=True):
-    """The first answer to a request that carried this key, to be given again."""
+    """The first answer to a request that carried this key, to be given again.
+
+    ``mentions`` are the ids that the answer names, so that an erasure finds it. An answer that was
+    erased has no ``body`` any more; its key stays used.
+    """
 
     __tablename__ = "idempotency_key"
-    __table_args__ = (sa.Index(None, "expires_at"),)
+    __table_args__ = (
+        sa.Index(None, "expires_at"),
+        sa.Index("ix_idempotency_key_mentions", "mentions", postgresql_using="gin"),
+    )
 
     principal_id: UUID = Field(primary_key=True)
     key: Text = Field(primary_key=True, sa_type=sa.Text)
@@ -76,6 +84,7 @@ class IdempotencyKey(SQLModel, table=True):
     status: int | None = None
     headers: JsonOrNone = None
     body: TextOrNone = None
+    mentions: list[UUID] = empty_field(sa.ARRAY(sa.Uuid), "{}")
     created_at: Instant
     expires_at: Instant
 

@@ -39,7 +39,7 @@ FOR SHARE OF i
 """
 _CARDS = """
 SELECT id, kind, name, gender, birthday_calendar, birth_month, birth_day,
-    birth_month_is_leap, merged_into_id
+    birth_month_is_leap, merged_into_id, status
 FROM customer WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE
 """
 _PRODUCTS = """

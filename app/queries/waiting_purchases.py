@@ -56,6 +56,60 @@ FROM unnest($1::uuid[], $2::text[]) AS w (source_id, event_id)
 WHERE e.source_id = w.source_id AND e.event_id = w.event_id AND e.status = 'awaiting_customer'
 """
 _REMOVE_MOVED = "DELETE FROM unattached_purchase WHERE id = ANY($1::uuid[])"
+# The identity's row is where a sale and a card meet, and is locked before the receipts, as both do.
+_LOCK_OLD = """
+SELECT i.kind, i.system, i.value FROM identity AS i
+WHERE i.customer_id IS NULL AND (i.kind, i.system, i.value) IN (
+    SELECT awaits_kind, awaits_system, awaits_value FROM unattached_purchase
+    WHERE awaits_kind IS NOT NULL AND recorded_at <= $1 LIMIT $2)
+ORDER BY i.kind, i.system, i.value FOR UPDATE OF i
+"""
+_STOP_WAITING = """
+UPDATE unattached_purchase AS u
+SET awaits_kind = NULL, awaits_system = NULL, awaits_value = NULL
+FROM unnest($1::text[], $2::text[], $3::text[]) AS w (kind, system, value)
+WHERE u.awaits_kind = w.kind AND u.awaits_system = w.system AND u.awaits_value = w.value
+    AND u.recorded_at <= $4
+RETURNING u.source_id, u.event_id
+"""
+_EVENTS_OF_NOBODY = """
+UPDATE pos_event AS e
+SET status = 'applied', applied_at = $3, body = e.body - 'customer', body_hash = ''
+FROM unnest($1::uuid[], $2::text[]) AS w (source_id, event_id)
+WHERE e.source_id = w.source_id AND e.event_id = w.event_id AND e.status = 'awaiting_customer'
+"""
+_FORGET_AWAITED = """
+DELETE FROM identity AS i
+USING unnest($1::text[], $2::text[], $3::text[]) AS w (kind, system, value)
+WHERE i.kind = w.kind AND i.system = w.system AND i.value = w.value AND i.customer_id IS NULL
+    AND NOT EXISTS (
+        SELECT FROM unattached_purchase AS u
+        WHERE u.awaits_kind = i.kind AND u.awaits_system = i.system AND u.awaits_value = i.value)
+    AND NOT EXISTS (
+        SELECT FROM unattached_interaction AS u
+        WHERE u.awaits_kind = i.kind AND u.awaits_system = i.system AND u.awaits_value = i.value)
+"""
+
+
+async def stop_waiting(connection: Any, before: datetime, at: datetime, limit: int) -> int:
+    """Let receipts that were recorded by ``before`` wait no longer; return how many.
+
+    A portion is that of ``limit`` receipts and of all as old that wait for the same. They go on
+    counting for their store.
+    """
+    rows = await connection.fetch(_LOCK_OLD, before, limit)
+    if not rows:
+        return 0
+    keys = [[row[name] for row in rows] for name in ("kind", "system", "value")]
+    receipts = await connection.fetch(_STOP_WAITING, *keys, before)
+    await connection.execute(
+        _EVENTS_OF_NOBODY,
+        [row["source_id"] for row in receipts],
+        [row["event_id"] for row in receipts],
+        at,
+    )
+    await connection.execute(_FORGET_AWAITED, *keys)
+    return len(receipts)
 
 
 async def awaiting(connection: Any, keys: Sequence[tuple[str, str, str]]) -> list["asyncpg.Record"]:

@@ -38,6 +38,7 @@ from app.services.customer_changes import (
     write_history,
 )
 from app.services.customer_changes import get_customer as get_customer
+from app.services.survivors import surviving_id
 from app.vocabulary import (
     Action,
     BirthdayCalendar,
@@ -139,7 +140,9 @@ async def list_customer_changes(
 
     Raises:
         NotFoundError: no such card.
+        GoneError: the person's data were erased.
     """
+    await surviving_id(session, customer_id)
     found = await queries.list_changes(session, customer_id, before_version, limit + 1)
     if not found:
         # A card has a first change for ever: there is none, or its history was read to the end.

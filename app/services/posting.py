@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core import clock
 from app.core.config import Settings
 from app.core.database import raw_connection
+from app.core.errors import RetryTransactionError
 from app.core.logging import request_id
 from app.queries import outbox, pos_events, trail
 from app.rules import purchases
@@ -26,6 +27,7 @@ from app.services import tiers
 from app.services.posting_refunds import find_originals, post_refunds, post_voids
 from app.services.posting_run import PendingEvent, Posted, ReceiptKey, Run, fine, pending_of
 from app.services.posting_sales import claim_sales, write_sales
+from app.vocabulary import CustomerStatus
 
 FUTURE_TOLERANCE = timedelta(minutes=10)
 
@@ -38,7 +40,8 @@ async def post_events(
     Parked events that waited for one of these receipts are posted too and follow in the list.
 
     Raises:
-        RetryTransactionError: a receipt moved to its card at this very moment; run it again.
+        RetryTransactionError: a receipt moved to its card, or a card was erased, at this very
+            moment; run it again.
     """
     run = Run(await raw_connection(session), settings, clock.now())
     results = [Posted(one) for one in pending]
@@ -50,6 +53,9 @@ async def post_events(
     known = await find_originals(run, others)
     owners = {posted.customer_id for posted in claimed if posted.customer_id}
     await run.lock_cards([*owners, *(owner for _, owner in known.values() if owner)])
+    if any(run.cards[owner]["status"] == CustomerStatus.ERASED for owner in owners):
+        # Its person was erased between two of our statements; the identity finds nobody now.
+        raise RetryTransactionError
     await write_sales(run, claimed)
     results += await _released(run, awaited)
     refunds = [one for one in fine(results) if isinstance(one.pending.event, RefundEvent)]

@@ -18,7 +18,14 @@ from app.schemas.pos_events import (
     TillTier,
 )
 from app.services.posting_run import Posted, Run
-from app.vocabulary import BirthdayCalendar, EventStatus, Gender, TierCause, TierLevel
+from app.vocabulary import (
+    BirthdayCalendar,
+    CustomerStatus,
+    EventStatus,
+    Gender,
+    TierCause,
+    TierLevel,
+)
 
 PARKED_TITLE = BilingualText(en="It waits for the receipt it refers to", zh="等待其所引用的原小票")
 
@@ -90,6 +97,9 @@ ADVICE: Final[Mapping[Fault, tuple[str, str]]] = {
 def answer_for(run: Run, posted: Posted) -> EventResult:
     """Return the result of an event as the till gets it."""
     card = run.cards.get(posted.customer_id) if posted.customer_id else None
+    if card is not None and card["status"] == CustomerStatus.ERASED:
+        # A refund of somebody who was erased counts with their figures, and tells of nobody.
+        card = None
     return EventResult(
         event_id=posted.pending.event_id,
         status=posted.status,

@@ -106,7 +106,6 @@ class DeferralReason(Code):
         "合并尚可撤销",
     )
     IMPORT_RUNNING = "import_running", "An import is running", "导入正在进行"
-    RECEIPT_WAITING = "receipt_waiting", "A refund waits for its sale", "有退货等待原销售"
 
 
 class TimelineKind(Code):

@@ -6,6 +6,7 @@ row and is given the first answer; while the first still runs, an advisory lock 
 
 import hashlib
 import hmac
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated
@@ -22,6 +23,7 @@ from app.core.errors import ConflictError, InvalidInputError, MalformedError
 from app.models import IdempotencyKey
 
 SCOPE_KEY = "huike.idempotency"
+_ID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
 _KEPT_HEADERS = ("location", "etag", "content-type")
 
 
@@ -54,6 +56,7 @@ class Keeper:
     async def keep(self, response: Response) -> None:
         """Store the answer in the same transaction as the change."""
         await self._session.flush()
+        body = bytes(response.body).decode()
         await self._session.execute(
             update(IdempotencyKey)
             .where(
@@ -67,7 +70,8 @@ class Keeper:
                     for name in _KEPT_HEADERS
                     if name in response.headers
                 },
-                body=bytes(response.body).decode(),
+                body=body,
+                mentions=sorted({UUID(found) for found in _ID.findall(body)}),
             )
         )
 
@@ -131,7 +135,13 @@ async def claim_key(
         )
     # Both are written in one transaction: a row that is seen has its answer.
     assert first.status is not None
-    raise KeptAnswer(first.status, first.headers or {}, first.body or "")
+    if first.body is None:
+        raise InvalidInputError(
+            "The answer to this Idempotency-Key was erased with a person's data.",
+            code="idempotency-key-reused",
+            detail_zh="该 Idempotency-Key 的首次应答已随个人数据一并删除。",
+        )
+    raise KeptAnswer(first.status, first.headers or {}, first.body)
 
 
 IdempotencyKeyHeader = Annotated[

@@ -19,6 +19,9 @@ CustomerId = Annotated[
 IdentityId = Annotated[
     UUID, _id("The id of an identity of the card.", "0193a1c2-d3e4-7f00-8000-00000000c002")
 ]
+ErasureId = Annotated[
+    UUID, _id("The id of an erasure of the card.", "0193a1c2-d3e4-7f00-8000-00000000c003")
+]
 PurchaseId = Annotated[
     UUID, _id("The id of a receipt of the card.", "0193a1c2-d3e4-7f00-8000-00000000b001")
 ]

@@ -60,8 +60,7 @@ async def test_tokens_end_by_expiry_idleness_and_revocation(
 
     counts = await forget_expired(session, settings, NOW)
 
-    assert counts == {"idempotency_keys": 0, "access_tokens": others + 3, "sign_in_windows": 0,
-                      "remaining": 0}  # fmt: skip
+    assert {name: count for name, count in counts.items() if count} == {"access_tokens": others + 3}
     assert set(await session.scalars(select(col(AccessToken.id)))) == kept
 
 
@@ -105,8 +104,8 @@ async def test_forgetting_twice_forgets_nothing_more(
 
     again = await forget_expired(session, settings, NOW)
 
-    assert again == {"idempotency_keys": 0, "access_tokens": 0, "sign_in_windows": 0,
-                     "remaining": 0}  # fmt: skip
+    assert set(again.values()) == {0}
+    assert {"idempotency_keys", "access_tokens", "sign_in_windows", "remaining"} < set(again)
 
 
 async def test_much_that_ran_out_is_forgotten_in_portions(
