@@ -28,9 +28,9 @@ from app.rules.service_cost import service_cost
 from app.schemas.interactions import InteractionUpdate
 from app.services import channels, interaction_checks
 from app.services.changes import not_acceptable, page_of
-from app.services.customer_changes import get_customer
 from app.services.interaction_checks import Facts
 from app.services.interaction_recording import tell
+from app.services.purchases import require_card
 from app.vocabulary import (
     Action,
     Channel,
@@ -110,7 +110,7 @@ async def list_interactions(
     query = query.order_by(*(part.desc() for part in position)).limit(limit + 1)
     rows = (await session.scalars(query)).all()
     if not rows:
-        await get_customer(session, customer_id)
+        await require_card(session, customer_id)
     return page_of(rows, limit, lambda row: [row.occurred_at.isoformat(), str(row.id)])
 
 

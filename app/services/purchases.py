@@ -64,9 +64,17 @@ async def get_statistics(session: AsyncSession, customer_id: UUID) -> CustomerSt
         NotFoundError: no such card.
     """
     stats = await session.get(CustomerStats, customer_id)
-    if stats is not None:
-        return stats
-    await require_card(session, customer_id)
+    if stats is None:
+        await require_card(session, customer_id)
+    return stats or _nothing_bought(customer_id)
+
+
+async def find_statistics(session: AsyncSession, customer_id: UUID) -> CustomerStats:
+    """Return a card's statistics: zeros where nothing was bought, or there is no card."""
+    return await session.get(CustomerStats, customer_id) or _nothing_bought(customer_id)
+
+
+def _nothing_bought(customer_id: UUID) -> CustomerStats:
     return CustomerStats.model_validate({"customer_id": customer_id, **dict.fromkeys(_COUNTED, 0)})
 
 

@@ -12,7 +12,7 @@ from app.core.errors import ForbiddenError
 from app.queries import timeline
 from app.rules.access import Actor
 from app.services.changes import page_of
-from app.services.customer_changes import get_customer
+from app.services.purchases import require_card
 from app.vocabulary import Permission, TimelineKind
 
 
@@ -44,7 +44,7 @@ async def list_timeline(
         await raw_connection(session), customer_id, kinds or readable, place, limit + 1
     )
     if not rows:
-        await get_customer(session, customer_id)
+        await require_card(session, customer_id)
     return page_of(rows, limit, lambda row: [row["at"].isoformat(), row["kind"], str(row["id"])])
 
 

@@ -52,7 +52,10 @@ TAGS: list[dict[str, Any]] = [
     {"name": "privacy", "description": "Shown in full, copied out, erased: always on the record."},
     {"name": "purchases", "description": "What a customer bought."},
     {"name": "interactions", "description": "Contacts with customers, and with callers."},
-    {"name": "timeline", "description": "Everything that happened with a customer, on one page."},
+    {
+        "name": "timeline",
+        "description": "Everything about a customer: as it happened, and at a glance.",
+    },
     {"name": "tiers", "description": "Which tier a card is in, why, and what would change it."},
     {"name": "reports", "description": "Figures over the chain."},
     {"name": "till events", "description": "Signed sales, refunds and voids; what became of them."},

@@ -73,6 +73,7 @@ WHO_MAY: Mapping[str, frozenset[Role] | None] = {
     | MARKETING
     | AUDITOR,
     "GET /v1/customers/{customer_id}/timeline": COUNTER | MARKETING | AUDITOR,
+    "GET /v1/customers/{customer_id}/overview": COUNTER | AUDITOR,
     "POST /v1/interactions": COUNTER,
     "POST /v1/interactions/batch": COUNTER,
     "GET /v1/interactions/next-steps": COUNTER | MARKETING | AUDITOR,
@@ -404,6 +405,7 @@ def test_every_object_that_a_store_has_stands_in_the_table_of_stores() -> None:
         "GET /v1/customers/{customer_id}/statistics",
         "GET /v1/customers/{customer_id}/tier-history",
         "GET /v1/customers/{customer_id}/timeline",
+        "GET /v1/customers/{customer_id}/overview",
     }
     assert wanted - everybody_reads == set(AT_STORES) - {"GET /v1/staff/{staff_id}"}
 
