@@ -51,6 +51,13 @@ class Purchase(SQLModel, table=True):
             postgresql_where=sa.text("status = 'posted'"),
         ),
         sa.Index(None, "customer_id", "occurred_at", "id"),
+        # What refers to a receipt is found when the receipt leaves the card.
+        sa.Index(
+            None,
+            "customer_id",
+            "refund_of_id",
+            postgresql_where=sa.text("refund_of_id IS NOT NULL"),
+        ),
         sa.Index(None, "store_id", "business_day"),
     )
 

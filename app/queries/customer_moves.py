@@ -93,27 +93,19 @@ def _leave(table: Moving) -> str:
     return f"DELETE FROM {table.name} WHERE customer_id = ANY($1::uuid[])"  # noqa: S608
 
 
-_OF_MANIFEST = """
-    t.customer_id = $1 AND m.customer_id = $1 AND m.merge_id = $2 AND m.object_type = '{noted_as}'
-    AND t.{noted_by} = m.object_key::uuid
-"""
-
-
-def _of_manifest(table: Moving) -> str:
-    return _OF_MANIFEST.format(noted_as=table.noted_as, noted_by=table.noted_by)
-
-
+# Keys are given as arrays, never joined with the manifest: it is new, nothing is known of how many
+# rows it has, and a plan for one row would take for ever with thousands.
 def _give_back(table: Moving) -> str:
     return f"""
 INSERT INTO {table.name} (customer_id, {table.listed})
-SELECT m.from_customer_id, {table.listed_of_t}
-FROM customer_merge_item AS m, {table.name} AS t WHERE {_of_manifest(table)}
+SELECT $2, {table.listed} FROM {table.name}
+WHERE customer_id = $1 AND {table.noted_by} = ANY($3::uuid[])
 """  # noqa: S608
 
 
 def _let_go(table: Moving) -> str:
     return f"""
-DELETE FROM {table.name} AS t USING customer_merge_item AS m WHERE {_of_manifest(table)}
+DELETE FROM {table.name} WHERE customer_id = $1 AND {table.noted_by} = ANY($2::uuid[])
 """  # noqa: S608
 
 
@@ -128,20 +120,16 @@ def _self_references(table: Moving) -> list[str]:
     ]
 
 
-# What was added since and refers to a row that goes back has to go with it.
-_FOLLOWERS: Final = tuple(
-    f"""
-INSERT INTO customer_merge_item
-    (customer_id, merge_id, object_type, object_key, from_customer_id)
-SELECT $1, $2, '{table.name}', t.id::text, m.from_customer_id
-FROM customer_merge_item AS m, {table.name} AS t
-WHERE m.customer_id = $1 AND m.merge_id = $2 AND m.object_type = '{table.name}'
-    AND t.customer_id = $1 AND t.{column} = m.object_key::uuid
-ON CONFLICT DO NOTHING
+def _follow(table: Moving, column: str) -> str:
+    return f"""
+SELECT id FROM {table.name} WHERE customer_id = $1 AND {column} = ANY($2::uuid[])
 """  # noqa: S608
-    for table in NOTED
-    for column in _self_references(table)
-)
+
+
+_MANIFEST = """
+SELECT object_type, from_customer_id, array_agg(object_key::uuid) AS keys FROM customer_merge_item
+WHERE customer_id = $1 AND merge_id = $2 GROUP BY object_type, from_customer_id
+"""
 _NOTE_LATER = """
 INSERT INTO customer_merge_item
     (customer_id, merge_id, object_type, object_key, from_customer_id)
@@ -189,9 +177,22 @@ async def move_back(connection: Any, merge_id: UUID, survivor: UUID) -> None:
 
     Rows that refer to such a row go with it, whenever they came.
     """
-    for statement in _FOLLOWERS:
-        await connection.execute(statement, survivor, merge_id)
+    noted: dict[str, dict[UUID, list[UUID]]] = {}
+    for row in await connection.fetch(_MANIFEST, survivor, merge_id):
+        noted.setdefault(row["object_type"], {})[row["from_customer_id"]] = row["keys"]
+    for table in NOTED:
+        for column in _self_references(table):
+            for owner, keys in noted.get(table.name, {}).items():
+                found = await connection.fetch(_follow(table, column), survivor, keys)
+                late = sorted({row["id"] for row in found} - set(keys))
+                await note_later(
+                    connection, merge_id, survivor, table.name, [(one, owner) for one in late]
+                )
+                keys += late
     for table in MOVING:
-        await connection.execute(_give_back(table), survivor, merge_id)
+        for owner, keys in noted.get(table.noted_as, {}).items():
+            await connection.execute(_give_back(table), survivor, owner, keys)
     for table in reversed(MOVING):
-        await connection.execute(_let_go(table), survivor, merge_id)
+        gone = [key for keys in noted.get(table.noted_as, {}).values() for key in keys]
+        if gone:
+            await connection.execute(_let_go(table), survivor, gone)

@@ -39,9 +39,7 @@ WHERE i.kind = w.kind AND i.system = w.system AND i.value = w.value
 """
 _TAKE_EVENTS = "UPDATE pos_event SET customer_id = $1 WHERE customer_id = ANY($2::uuid[])"
 _GIVE_EVENTS_BACK = """
-UPDATE pos_event AS e SET customer_id = w.customer_id
-FROM unnest($2::uuid[], $3::uuid[]) AS w (purchase_id, customer_id)
-WHERE e.customer_id = $1 AND e.purchase_id = w.purchase_id
+UPDATE pos_event SET customer_id = $2 WHERE customer_id = $1 AND purchase_id = ANY($3::uuid[])
 """
 
 
@@ -76,12 +74,9 @@ async def _point_events(connection: Any, survivor: UUID, owners: Sequence[UUID])
     if list(owners) == [survivor]:
         return
     rows = await connection.fetch(_RECEIPTS_OF, list(owners))
-    await connection.execute(
-        _GIVE_EVENTS_BACK,
-        survivor,
-        [row["id"] for row in rows],
-        [row["customer_id"] for row in rows],
-    )
+    for owner in owners:
+        receipts = [row["id"] for row in rows if row["customer_id"] == owner]
+        await connection.execute(_GIVE_EVENTS_BACK, survivor, owner, receipts)
 
 
 async def _take_events(connection: Any, survivor: UUID, losers: Sequence[UUID]) -> None:
