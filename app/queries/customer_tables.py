@@ -64,12 +64,17 @@ class OnErasure(Enum):
 
 @dataclass(frozen=True, slots=True)
 class CustomerTable:
-    """A table of customers; ``personal`` are the columns with what identifies somebody."""
+    """A table of customers; ``personal`` are the columns with what identifies somebody.
+
+    ``is_copied``: its rows are in the copy that a person gets of everything about them. Left out
+    is what only says again, for the service's own use, what other tables say.
+    """
 
     model: type[SQLModel]
     on_merge: OnMerge
     on_erasure: OnErasure
     personal: tuple[str, ...] = ()
+    is_copied: bool = True
 
     @property
     def name(self) -> str:
@@ -90,7 +95,7 @@ CUSTOMER_TABLES: Final[tuple[CustomerTable, ...]] = (
         ),
     ),
     CustomerTable(CustomerIdentity, OnMerge.MOVES, OnErasure.DELETED, ("value", "label")),
-    CustomerTable(Identity, OnMerge.POINTS, OnErasure.DELETED, ("value",)),
+    CustomerTable(Identity, OnMerge.POINTS, OnErasure.DELETED, ("value",), is_copied=False),
     CustomerTable(
         CustomerContact,
         OnMerge.MOVES,
@@ -101,14 +106,14 @@ CUSTOMER_TABLES: Final[tuple[CustomerTable, ...]] = (
     # A purchase before its lines, an interaction before its changes: what others refer to first.
     CustomerTable(Purchase, OnMerge.MOVES, OnErasure.KEPT),
     CustomerTable(PurchaseLine, OnMerge.MOVES, OnErasure.KEPT),
-    CustomerTable(Receipt, OnMerge.POINTS, OnErasure.KEPT),
+    CustomerTable(Receipt, OnMerge.POINTS, OnErasure.KEPT, is_copied=False),
     CustomerTable(PosEvent, OnMerge.POINTS, OnErasure.CLEARED, ("body", "answer")),
-    CustomerTable(OutboxEvent, OnMerge.STAYS, OnErasure.KEPT),
+    CustomerTable(OutboxEvent, OnMerge.STAYS, OnErasure.KEPT, is_copied=False),
     CustomerTable(CustomerStats, OnMerge.REBUILT, OnErasure.KEPT),
     CustomerTable(TierAssignment, OnMerge.JOINS, OnErasure.KEPT),
     CustomerTable(Interaction, OnMerge.MOVES, OnErasure.CLEARED, ("subject", "text", "next_step")),
     CustomerTable(InteractionChange, OnMerge.MOVES, OnErasure.CLEARED, ("changes",)),
-    CustomerTable(InteractionEntry, OnMerge.STAYS, OnErasure.KEPT),
+    CustomerTable(InteractionEntry, OnMerge.STAYS, OnErasure.KEPT, is_copied=False),
     CustomerTable(CustomerServiceStats, OnMerge.REBUILT, OnErasure.KEPT),
     CustomerTable(ConsentRecord, OnMerge.MOVES, OnErasure.CLEARED, ("proof_reference", "wording")),
     CustomerTable(CustomerConsent, OnMerge.JOINS, OnErasure.KEPT),

@@ -56,6 +56,7 @@ WHO_MAY: Mapping[str, frozenset[Role] | None] = {
     "GET /v1/customers/{customer_id}/consents/history": COUNTER | MARKETING | AUDITOR,
     "POST /v1/customers/{customer_id}/disclosures": LEADERS | frozenset({Role.SERVICE}),
     "GET /v1/customers/{customer_id}/disclosures": HEADQUARTERS,
+    "POST /v1/customers/{customer_id}/copies": HEADQUARTERS,
     "POST /v1/customers/{customer_id}/erasures": HEADQUARTERS,
     "GET /v1/customers/{customer_id}/erasures": HEADQUARTERS,
     "GET /v1/customers/{customer_id}/erasures/{erasure_id}": HEADQUARTERS,
