@@ -90,6 +90,12 @@ class Settings(BaseSettings):
     event_limit_bytes: Annotated[int, Field(gt=0)] = 64_000
     batch_limit_bytes: Annotated[int, Field(gt=0)] = 16_000_000
     batch_limit_events: Annotated[int, Field(gt=0)] = 5_000
+    import_limit_bytes: int = Field(
+        default=300_000_000, gt=0, description="An imported file; it is never held as a whole."
+    )
+    upload_deadline_seconds: float = Field(
+        default=900.0, gt=0, description="For the whole of an imported file to arrive."
+    )
 
     webhook_tolerance_seconds: Annotated[int, Field(gt=0)] = 300
     token_idle_minutes: Annotated[int, Field(gt=0)] = 60 * 12

@@ -4,10 +4,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final, TypeAlias
+from uuid import UUID
 
 from app.core.config import Settings
 from app.core.database import Database
+from app.jobs.imports import run_import_job
 from app.jobs.nightly import run_night
+from app.services.imports import JOB as IMPORT
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,12 @@ async def _night(context: JobContext, payload: Mapping[str, Any]) -> None:
     await run_night(context.database_url, context.settings, as_of)
 
 
+async def _import(context: JobContext, payload: Mapping[str, Any]) -> None:
+    await run_import_job(context.database_url, context.settings, UUID(payload["import_id"]))
+
+
 JOBS: Final[Mapping[str, Job]] = {
     NIGHT: _night,
+    IMPORT: _import,
 }
 """A job may run twice, late, and beside another of its kind: it reconciles."""

@@ -14,6 +14,14 @@ from app.models.customer import (
 from app.models.customer_stats import CustomerStats
 from app.models.duplicate import DuplicatePair
 from app.models.export import Export
+from app.models.import_job import (
+    ImportChunk,
+    ImportFinding,
+    ImportItem,
+    ImportJob,
+    ImportLine,
+    ImportRow,
+)
 from app.models.interaction import (
     ChannelCost,
     CustomerServiceStats,
@@ -57,6 +65,12 @@ __all__ = [
     "Export",
     "IdempotencyKey",
     "Identity",
+    "ImportChunk",
+    "ImportFinding",
+    "ImportItem",
+    "ImportJob",
+    "ImportLine",
+    "ImportRow",
     "Interaction",
     "InteractionChange",
     "InteractionEntry",

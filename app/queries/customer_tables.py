@@ -24,6 +24,7 @@ from app.models import (
     Disclosure,
     Erasure,
     Identity,
+    ImportItem,
     Interaction,
     InteractionChange,
     InteractionEntry,
@@ -121,4 +122,5 @@ CUSTOMER_TABLES: Final[tuple[CustomerTable, ...]] = (
     CustomerTable(Erasure, OnMerge.STAYS, OnErasure.KEPT),
     CustomerTable(CustomerMerge, OnMerge.STAYS, OnErasure.CLEARED, ("plan", "before", "reason")),
     CustomerTable(CustomerMergeItem, OnMerge.STAYS, OnErasure.CLEARED, ("before",)),
+    CustomerTable(ImportItem, OnMerge.STAYS, OnErasure.CLEARED, ("before",)),
 )  # fmt: skip

@@ -52,6 +52,7 @@ from app.vocabulary.customers import (
     MergeObstacle,
     MergeRule,
     MergeStatus,
+    OnExisting,
     SizeBand,
 )
 from app.vocabulary.fields import (
@@ -126,6 +127,7 @@ VOCABULARIES: Final[dict[str, type[Code]]] = {
     "import_status": ImportStatus,
     "export_kind": ExportKind,
     "export_format": ExportFormat,
+    "on_existing": OnExisting,
     "channel": Channel,
     "direction": Direction,
     "interaction_outcome": InteractionOutcome,
@@ -192,6 +194,7 @@ __all__ = [
     "MergeStatus",
     "Money",
     "NonNegativeMoney",
+    "OnExisting",
     "Permission",
     "PlainAmount",
     "PolicyMethod",

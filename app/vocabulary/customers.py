@@ -198,6 +198,7 @@ class ImportKind(Code):
 class ImportStatus(Code):
     """Life of an import."""
 
+    AWAITING_FILE = "awaiting_file", "Waiting for its file", "等待上传文件"
     UPLOADED = "uploaded", "Uploaded", "已上传"
     CHECKING = "checking", "Being checked", "检查中"
     CHECKED = "checked", "Checked, ready to run", "已检查，可执行"
@@ -225,3 +226,11 @@ class ExportFormat(Code):
 
     CSV = "csv", "CSV", "CSV 文件"
     XLSX = "xlsx", "Excel workbook", "Excel 工作簿"
+
+
+class OnExisting(Code):
+    """What becomes of a row whose customer has a card already."""
+
+    SKIP = "skip", "Leave the card as it is", "保留原卡"
+    UPDATE = "update", "Write what the row says onto the card", "更新原卡"
+    ERROR = "error", "Report the row as an error", "按错误报告"

@@ -216,6 +216,8 @@ class LimitBody:
             if path.endswith("/events/batch"):
                 return self.settings.batch_limit_bytes
             return self.settings.event_limit_bytes
+        if is_upload(path):
+            return self.settings.import_limit_bytes
         return self.settings.body_limit_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -308,6 +310,8 @@ class KeepDeadline:
         if path.startswith("/v1/exports/"):
             # As long as the list and the client's line are; no transaction is open meanwhile.
             return self.settings.export_deadline_seconds
+        if is_upload(path):
+            return self.settings.upload_deadline_seconds
         return self.settings.request_deadline_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -327,6 +331,11 @@ class KeepDeadline:
             await response(scope, receive, send)
 
 
+def is_upload(path: str) -> bool:
+    """Tell whether a path takes files, which are too long to be kept or read twice."""
+    return path.startswith("/v1/imports/") and path.endswith("/file")
+
+
 class RunAgain:
     """Run the request again when its transaction collided with another (40001, 40P01)."""
 
@@ -337,6 +346,9 @@ class RunAgain:
         """Answer one request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
+            return
+        if is_upload(scope["path"]):
+            await self._run_once(scope, receive, send)
             return
         arrived: list[Message] = []
         for attempt in range(1, MAXIMUM_TRANSACTION_TRIES + 1):
@@ -350,6 +362,12 @@ class RunAgain:
             finally:
                 _tell_route(trial, scope)
         await response_for(scope, contended())(scope, receive, send)
+
+    async def _run_once(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self.app(scope, receive, send)
+        except RetryTransactionError:
+            await response_for(scope, contended())(scope, receive, send)
 
 
 def _replaying(arrived: list[Message], receive: Receive) -> Receive:

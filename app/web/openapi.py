@@ -65,6 +65,7 @@ TAGS: list[dict[str, Any]] = [
     {"name": "catalogue", "description": "What the chain sells."},
     {"name": "channels", "description": "What a contact by each channel costs."},
     {"name": "API clients", "description": "Machines and their keys."},
+    {"name": "imports", "description": "Files of cards, purchases, contacts: brought in, undone."},
     {"name": "audit", "description": "Who did what."},
     {"name": "exports", "description": "Lists as files, and who took which away."},
     {"name": "vocabulary", "description": "Every code with its English and Chinese label."},

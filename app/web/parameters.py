@@ -44,6 +44,7 @@ ProductId = Annotated[
     UUID, _id("The id of a title or article.", "0193a1c2-d3e4-7f00-8000-000000000006")
 ]
 ClientId = Annotated[UUID, _id("The id of an API client.", "0193a1c2-d3e4-7f00-8000-000000000007")]
+ImportId = Annotated[UUID, _id("The id of an import.", "0193a1c2-d3e4-7f00-8000-000000000019")]
 KeyId = Annotated[UUID, _id("The id of a key of it.", "0193a1c2-d3e4-7f00-8000-000000000008")]
 
 OnlyActive = Annotated[

@@ -1,0 +1,150 @@
+"""The parts of an import that are many: chunks of the file, staged rows, findings, items.
+
+Raw asyncpg, since COPY takes a million rows in the time that an INSERT takes some thousands.
+"""
+
+import io
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any, Final
+from uuid import UUID
+
+import asyncpg
+
+_ADD_CHUNK = "INSERT INTO import_chunk (import_id, number, body) VALUES ($1, $2, $3)"
+_CHUNK = "SELECT body FROM import_chunk WHERE import_id = $1 AND number = $2"
+_FORGET: Final = {
+    "file": "DELETE FROM import_chunk WHERE import_id = $1",
+    "rows": "DELETE FROM import_row WHERE import_id = $1",
+    "lines": "DELETE FROM import_line WHERE import_id = $1",
+    "findings": "DELETE FROM import_finding WHERE import_id = $1",
+}
+_ADD_FINDINGS = """
+INSERT INTO import_finding (import_id, row_number, code, column_number)
+SELECT $1, * FROM unnest($2::integer[], $3::text[], $4::integer[])
+    AS f (row_number, code, column_number)
+ON CONFLICT DO NOTHING
+"""
+_DROP_RECEIPTS = """
+DELETE FROM import_line WHERE import_id = $1 AND position = ANY($2::bigint[])
+RETURNING row_number, who_kind IS NULL AS nobodys, position >= 1099511627776 AS refunds,
+    amount = 0 AS free
+"""
+_RENUMBER_REFUNDS = """
+UPDATE import_line SET original_key = coalesce(original_key, receipt_key),
+    receipt_key = receipt_key || '-R', receipt_number = receipt_number || '-R'
+WHERE import_id = $1 AND position = ANY($2::bigint[])
+"""
+_SOLD_NUMBERS = """
+SELECT r.receipt_key FROM receipt AS r
+WHERE r.source_id = $1 AND r.receipt_key = ANY($2::text[]) AND (
+    EXISTS (SELECT FROM purchase AS p WHERE p.customer_id = r.customer_id AND p.id = r.purchase_id
+            AND p.kind = 'sale')
+    OR EXISTS (SELECT FROM unattached_purchase AS u WHERE u.id = r.purchase_id AND u.kind = 'sale'))
+"""
+_STAGED: Final = {
+    "import_line": "SELECT count(*) FROM import_line WHERE import_id = $1 AND position > $2",
+    "import_row": "SELECT count(*) FROM import_row WHERE import_id = $1 AND row_number > $2",
+}
+_TOUCHED = """
+SELECT DISTINCT customer_id FROM import_item
+WHERE import_id = $1 AND customer_id IS NOT NULL AND ($2::uuid IS NULL OR customer_id > $2)
+ORDER BY customer_id LIMIT $3
+"""
+# Of each card all its receipts are read, by its key: the planner knows nothing yet of rows that
+# were written a moment ago. A receipt that has gone over to another card was settled there.
+_STEPS = """
+SELECT customer_id, id, kind, amount, business_day, refund_of_id
+FROM purchase
+WHERE customer_id = ANY($2::uuid[]) AND event_id = $1 AND status = 'posted'
+ORDER BY customer_id, occurred_at, id
+"""
+
+
+def event_of(import_id: UUID) -> str:
+    """Return what the receipts of an import have in place of a till's event."""
+    return f"import:{import_id}"
+
+
+async def add_chunk(connection: Any, import_id: UUID, number: int, body: bytes) -> None:
+    """Keep a part of the file."""
+    await connection.execute(_ADD_CHUNK, import_id, number, body)
+
+
+async def chunk(connection: Any, import_id: UUID, number: int) -> bytes | None:
+    """Return a part of the file, None after the last one."""
+    body: bytes | None = await connection.fetchval(_CHUNK, import_id, number)
+    return body
+
+
+async def forget(connection: Any, import_id: UUID, *parts: str) -> None:
+    """Delete the ``file``, staged ``rows`` or ``lines``, or the ``findings`` of an import."""
+    for part in parts:
+        await connection.execute(_FORGET[part], import_id)
+
+
+async def stage(connection: Any, table: str, columns: Sequence[str], text: bytes) -> None:
+    """Copy rows into a staging table; they are in COPY's text format."""
+    if text:
+        await connection.copy_to_table(table, source=io.BytesIO(text), columns=columns)
+
+
+async def add_findings(
+    connection: Any, import_id: UUID, findings: Sequence[tuple[int, str, int]]
+) -> None:
+    """Keep (row number, code, column number or 0)."""
+    if findings:
+        rows, codes, columns = (list(part) for part in zip(*findings, strict=True))
+        await connection.execute(_ADD_FINDINGS, import_id, rows, codes, columns)
+
+
+async def drop_receipts(
+    connection: Any, import_id: UUID, positions: Sequence[int]
+) -> list["asyncpg.Record"]:
+    """Take receipts out of the staged ones; return the numbers of their rows, and what they were.
+
+    Of each row: whether it is ``nobodys``, of ``refunds``, or ``free``.
+    """
+    return list(await connection.fetch(_DROP_RECEIPTS, import_id, list(positions)))
+
+
+async def renumber_refunds(connection: Any, import_id: UUID, positions: Sequence[int]) -> None:
+    """Give refunds that carry the number of their sale a number of their own."""
+    await connection.execute(_RENUMBER_REFUNDS, import_id, list(positions))
+
+
+async def sold_numbers(connection: Any, source_id: UUID, keys: Sequence[str]) -> set[str]:
+    """Return which of these receipt numbers are of sales that are there already."""
+    rows = await connection.fetch(_SOLD_NUMBERS, source_id, list(keys))
+    return {row["receipt_key"] for row in rows}
+
+
+async def staged(connection: Any, table: str, import_id: UUID, after: int = 0) -> int:
+    """Return how many rows are staged behind a position."""
+    count: int = await connection.fetchval(_STAGED[table], import_id, after)
+    return count
+
+
+async def items(connection: Any, import_id: UUID) -> int:
+    """Return how many things an import wrote."""
+    count: int = await connection.fetchval(
+        "SELECT count(*) FROM import_item WHERE import_id = $1", import_id
+    )
+    return count
+
+
+async def touched_cards(
+    connection: Any, import_id: UUID, after: UUID | None, limit: int
+) -> list[UUID]:
+    """Return the next cards that an import wrote to, in the order of ids."""
+    rows = await connection.fetch(_TOUCHED, import_id, after, limit)
+    return [row["customer_id"] for row in rows]
+
+
+async def purchases_of_cards(
+    connection: Any, import_id: UUID, cards: Sequence[UUID]
+) -> list[tuple[UUID, UUID, str, Decimal, date, UUID | None]]:
+    """Return what an import brought to these cards, in the order in which it was bought."""
+    rows: list[asyncpg.Record] = await connection.fetch(_STEPS, event_of(import_id), list(cards))
+    return [tuple(row.values()) for row in rows]

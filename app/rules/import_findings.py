@@ -1,0 +1,203 @@
+"""What can be the matter with a row of a file, and what was done about it, in words."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+Treatment = Literal["refused", "skipped", "kept"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A code that rows are given; ``{n}`` in the report's sentences is their number."""
+
+    code: str
+    treatment: Treatment
+    en: str
+    zh: str
+    report_en: str
+    report_zh: str
+
+
+def _refused(code: str, en: str, zh: str) -> Finding:
+    return Finding(code, "refused", en, zh, f"{{n}} × {en}", f"{{n}} 处{zh}")
+
+
+def _skipped(code: str, en: str, zh: str, report_en: str, report_zh: str) -> Finding:
+    return Finding(code, "skipped", en, zh, report_en, report_zh)
+
+
+def _kept(code: str, en: str, zh: str, report_en: str, report_zh: str) -> Finding:
+    return Finding(code, "kept", en, zh, report_en, report_zh)
+
+
+_ALL: Final = (
+    _refused("missing-value", "a value is missing that must be there", "必填项为空"),
+    _refused("bad-date", "not a date", "日期无法识别"),
+    _refused("ambiguous-date", "day and month can be mistaken; write 2026-11-28",
+             "日月无法区分，请写成 2026-11-28"),
+    _refused("in-the-future", "lies in the future", "日期在未来"),
+    _refused("bad-amount", "not an amount", "金额无法识别"),
+    _refused("bad-quantity", "not a quantity", "数量无法识别"),
+    _refused("amount-without-quantity", "an amount, though the quantity is zero",
+             "数量为零却有金额"),
+    _refused("signs-differ", "quantity and amount have different signs", "数量与金额正负不一致"),
+    _refused("bad-receipt-number", "not a receipt number", "小票号无法识别"),
+    _refused("scientific-number", "Excel has turned a long number into powers of ten and lost its "
+             "digits; make the column a text column and export again",
+             "长号码被 Excel 变成科学计数法，位数已丢失；请将该列设为文本后重新导出"),
+    _refused("bad-phone", "not a valid phone number", "电话号码无效"),
+    _refused("bad-email", "not a valid e-mail address", "电子邮箱无效"),
+    _refused("bad-identity", "empty, too long or with spaces in it", "号码为空、过长或含有空格"),
+    _refused("bad-birthday", "not a birthday", "生日无法识别"),
+    _refused("unknown-code", "not one of the known words", "不是可识别的取值"),
+    _refused("unknown-store", "there is no such shop", "没有这家门店"),
+    _refused("unknown-staff", "there is no such account", "没有这个员工账号"),
+    _refused("too-long", "longer than it may be", "内容过长"),
+    _refused("unreadable-text", "with characters that could not be read", "含有无法识别的字符"),
+    _refused("too-many-cells", "the row has more cells than there are columns",
+             "单元格多于列数"),
+    _refused("identity-repeated", "another row of the file has this phone, e-mail or number",
+             "电话、邮箱或卡号与文件内其他行重复"),
+    _refused("two-customers", "one receipt names two customers", "同一小票有两个不同的客户"),
+    _refused("receipt-incomplete", "another row of the same receipt has an error",
+             "同一小票的其他行有错误"),
+    _refused("two-cards", "phone, e-mail and number belong to different cards",
+             "电话、邮箱、卡号分属不同的客户卡"),
+    _refused("card-exists", "there is a card with this phone, e-mail or number",
+             "已有客户卡使用此电话、邮箱或卡号"),
+    _skipped("blank", "a blank line", "空行",
+             "{n} blank lines were left out.", "{n} 个空行，已略过。"),
+    _skipped("totals-row", "a line of totals", "合计行",
+             "{n} lines of totals were left out.", "{n} 个合计行，已略过。"),
+    _skipped("duplicate-row", "the same as an earlier row", "与前面的行完全相同",
+             "{n} rows repeat an earlier row and were skipped.", "{n} 行重复，已跳过。"),
+    _skipped("cancelled", "a cancelled receipt", "已作废的小票",
+             "{n} rows of cancelled receipts were left out.", "{n} 行属于已作废小票，未导入。"),
+    _skipped("zero-quantity", "quantity and amount are zero", "数量与金额均为零",
+             "{n} rows with quantity and amount zero were left out.",
+             "{n} 行数量与金额均为零，未导入。"),
+    _skipped("receipt-exists", "this receipt is there already", "该小票已存在",
+             "{n} rows of receipts that are there already were skipped.",
+             "{n} 行的小票已经存在，已跳过。"),
+    _skipped("card-left", "the customer has a card, which was left as it is",
+             "客户已有卡，保留原卡",
+             "{n} rows are of customers who have a card; the cards were left as they are.",
+             "{n} 行的客户已有客户卡，保留原卡未改动。"),
+    _kept("no-customer", "names no customer", "未注明客户",
+          "{n} rows name no customer: they count for the shop only.",
+          "{n} 行没有客户信息，仅计入门店业绩。"),
+    _kept("zero-price", "costs nothing", "金额为零",
+          "{n} rows cost nothing and were kept as gifts.", "{n} 行金额为零，按赠品保留。"),
+    _kept("refund", "was taken back", "退货",
+          "{n} rows were taken back: they are recorded as refunds.",
+          "{n} 行为退货，已按退货入账。"),
+)  # fmt: skip
+
+FINDINGS: Final[Mapping[str, Finding]] = {finding.code: finding for finding in _ALL}
+
+KEPT_REASONS: Final[Mapping[str, tuple[str, str]]] = {
+    "has-refunds": ("a refund that came later refers to it", "之后有退货引用该小票"),
+    "was-voided": ("it was voided meanwhile", "该小票之后已被作废"),
+    "card-changed": ("the card was changed meanwhile", "客户卡之后有修改"),
+    "card-in-use": ("the card has purchases or contacts of its own", "客户卡已有其他购买或互动"),
+    "card-merged": ("the card was merged", "客户卡已合并"),
+    "card-erased": ("the person's data were erased", "个人数据已删除"),
+    "changed": ("it was changed meanwhile", "之后有修改"),
+}
+"""Why undoing left something."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence in both languages."""
+
+    en: str
+    zh: str
+
+
+def _n(number: int) -> str:
+    return f"{number:,}"
+
+
+def report(
+    checked: Mapping[str, int], run: Mapping[str, int], *, is_run: bool, is_undone: bool
+) -> list[Sentence]:
+    """Return what became of a file, for people: what went in, what did not and why.
+
+    ``checked`` counts rows by finding, with ``rows`` (all) and ``good``; ``run`` what was written
+    and what the database knew better.
+    """
+    lines = [
+        Sentence(
+            f"The file has {_n(checked.get('rows', 0))} rows.",
+            f"文件共 {_n(checked.get('rows', 0))} 行。",
+        )
+    ]
+    if is_run:
+        lines += _written(run)
+    else:
+        good = _n(checked.get("good", 0))
+        lines.append(Sentence(f"{good} rows can be imported.", f"{good} 行可以导入。"))
+    for finding in _ALL:
+        count = checked.get(finding.code, 0) + run.get(finding.code, 0)
+        if count and finding.treatment != "refused":
+            lines.append(
+                Sentence(
+                    finding.report_en.format(n=_n(count)), finding.report_zh.format(n=_n(count))
+                )
+            )
+    refused = checked.get("refused", 0) + run.get("refused", 0)
+    if refused:
+        reasons = [
+            (finding, checked.get(finding.code, 0) + run.get(finding.code, 0))
+            for finding in _ALL
+            if finding.treatment == "refused"
+        ]
+        en = "; ".join(f.report_en.format(n=_n(count)) for f, count in reasons if count)
+        zh = "；".join(f.report_zh.format(n=_n(count)) for f, count in reasons if count)
+        lines.append(
+            Sentence(
+                f"{_n(refused)} rows were not imported, for errors: {en}.",
+                f"{_n(refused)} 行有错误，未导入：{zh}。",
+            )
+        )
+    if is_undone:
+        lines += _undone(run)
+    return lines
+
+
+def _written(run: Mapping[str, int]) -> list[Sentence]:
+    rows = _n(run.get("rows", 0))
+    lines = [Sentence(f"{rows} rows were imported.", f"{rows} 行已导入。")]
+    for code, en, zh in (
+        ("receipts", "They make {n} receipts", "共 {n} 张小票"),
+        ("awaiting", "{n} receipts wait for a customer's card", "{n} 张小票等待客户建卡"),
+        (
+            "linked_refunds",
+            "{n} refunds were matched with their sale",
+            "{n} 张退货小票已对应原销售",
+        ),
+        ("cards_created", "{n} new cards", "新建客户卡 {n} 张"),
+        ("cards_updated", "{n} cards were brought up to date", "更新客户卡 {n} 张"),
+        ("attached", "{n} waiting receipts joined their card", "{n} 张等待中的小票已归户"),
+        ("waiting_contacts", "{n} contacts wait for a customer's card", "{n} 条互动等待客户建卡"),
+        ("upgrades", "{n} customers reached a higher tier", "{n} 位客户升级"),
+    ):
+        if run.get(code):
+            number = _n(run[code])
+            lines.append(Sentence(f"{en.format(n=number)}.", f"{zh.format(n=number)}。"))
+    return lines
+
+
+def _undone(run: Mapping[str, int]) -> list[Sentence]:
+    removed, kept = _n(run.get("removed", 0)), run.get("kept", 0)
+    lines = [Sentence(f"Undone: {removed} entries were removed.", f"已撤销：移除 {removed} 项。")]
+    if kept:
+        lines.append(
+            Sentence(
+                f"{_n(kept)} entries were kept, since something depends on them.",
+                f"{_n(kept)} 项因已被引用或修改而保留。",
+            )
+        )
+    return lines

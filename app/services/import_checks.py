@@ -1,0 +1,213 @@
+"""Check a file: read it to its end, stage what can be imported, say what is wrong with the rest."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from app.core import clock
+from app.core.config import Settings
+from app.core.database import raw_connection
+from app.integrations.files.sniffing import UnreadableFileError
+from app.models import ChannelCost, ImportJob, Source, Staff, Store
+from app.queries import imports as queries
+from app.services.import_files import FileReader, MissingColumnsError
+from app.services.import_purchase_rows import PurchaseRows
+from app.services.import_values import ImportContext
+from app.services.imports import lock_import, save
+from app.vocabulary import ImportKind, ImportStatus, ReceiptRule
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What reading a file takes, once it has begun."""
+
+    import_id: UUID
+    kind: ImportKind
+    context: ImportContext
+    wanted: Mapping[str, str | None]
+    source_id: UUID | None
+    version: int
+
+
+async def begin_check(session: AsyncSession, settings: Settings, import_id: UUID) -> Check:
+    """Forget what an earlier check has staged, and gather what this one has to know.
+
+    An import that runs, or has run in part, is staged anew as it was: only its rows were lost.
+    """
+    job = await lock_import(session, import_id)
+    connection = await raw_connection(session)
+    await queries.forget(connection, import_id, "rows", "lines")
+    if job.status is not ImportStatus.RUNNING:
+        await queries.forget(connection, import_id, "findings")
+        job.status, job.rows_done = ImportStatus.CHECKING, 0
+        await save(session, job)
+    context = await _context(session, settings, job)
+    return Check(import_id, job.kind, context, job.wanted or {}, job.source_id, job.version)
+
+
+async def _context(session: AsyncSession, settings: Settings, job: ImportJob) -> ImportContext:
+    stores: dict[str, UUID] = {}
+    rows = await session.execute(select(col(Store.id), col(Store.code), col(Store.name)))
+    for store_id, code, name in rows:
+        stores[name.casefold()] = store_id
+        stores[code.casefold()] = store_id
+    source = None if job.source_id is None else await session.get(Source, job.source_id)
+    staff, costs = {}, {}
+    if job.kind is ImportKind.INTERACTIONS:
+        people = await session.execute(
+            select(col(Staff.id), col(Staff.username), col(Staff.display_name))
+        )
+        for staff_id, username, display_name in people:
+            staff[display_name.casefold()] = staff_id
+            staff[username.casefold()] = staff_id
+        for cost in await session.scalars(select(ChannelCost)):
+            costs[str(cost.channel)] = (str(cost.per_contact), str(cost.per_minute))
+    return ImportContext(
+        import_id=job.id,
+        zone=settings.zone,
+        phone_region=settings.phone_region,
+        # Read again after a crash, the same rows have to lie in the future as did before.
+        now=datetime.fromisoformat(job.reading["read_at"])
+        if job.status is ImportStatus.RUNNING and job.reading
+        else clock.now(),
+        stores=stores,
+        store_id=source.store_id if source else None,
+        receipt_rule=source.receipt_rule if source else ReceiptRule.EVER,
+        staff=staff,
+        costs=costs,
+    )
+
+
+async def read_part(session: AsyncSession, import_id: UUID, number: int) -> bytes | None:
+    """Return a part of the file, None after the last one."""
+    return await queries.chunk(await raw_connection(session), import_id, number)
+
+
+async def stage(
+    session: AsyncSession, reader: FileReader, check: Check, parts: Sequence[bytes]
+) -> bool:
+    """Stage what a part of the file held; tell whether to go on: not where it was cancelled."""
+    connection = await raw_connection(session)
+    job = await lock_import(session, check.import_id)
+    if reader.rows is not None:
+        for text in parts:
+            await queries.stage(connection, reader.rows.table, reader.rows.columns, text)
+        found = reader.rows.findings.taken()
+        if job.status is ImportStatus.CHECKING:
+            await queries.add_findings(connection, check.import_id, found)
+    job.rows_total = reader.rows_read if job.status is ImportStatus.CHECKING else job.rows_total
+    job.updated_at = clock.now()
+    return not job.is_cancelling
+
+
+async def finish_check(session: AsyncSession, reader: FileReader, check: Check) -> None:
+    """Take incomplete receipts out, and show what was read."""
+    assert reader.rows is not None
+    assert reader.reading is not None
+    connection = await raw_connection(session)
+    job = await lock_import(session, check.import_id)
+    dropped: list[Any] = []
+    if isinstance(reader.rows, PurchaseRows):
+        dropped = await _finish_receipts(connection, reader.rows, check)
+    counts = dict(reader.rows.findings.counts)
+    good = reader.rows.good - len(dropped)
+    if dropped:
+        counts["receipt-incomplete"] = len(dropped)
+        counts["refused"] = counts.get("refused", 0) + len(dropped)
+        for code, flag in (
+            ("no-customer", "nobodys"),
+            ("refund", "refunds"),
+            ("zero-price", "free"),
+        ):
+            counts[code] = counts.get(code, 0) - sum(row[flag] for row in dropped)
+        counts = {code: number for code, number in counts.items() if number}
+    staged = await queries.staged(connection, reader.rows.table, check.import_id)
+    if job.status is not ImportStatus.CHECKING:
+        if staged != job.staged:
+            # Shops or settings have changed since: what was written already would not fit.
+            job.is_cancelling = True
+        return
+    job.staged = staged
+    await queries.add_findings(
+        connection,
+        check.import_id,
+        [(row["row_number"], "receipt-incomplete", 0) for row in dropped],
+    )
+    job.status = ImportStatus.CHECKED
+    job.reading = {
+        "format": reader.reading.format,
+        "encoding": reader.reading.encoding or None,
+        "delimiter": reader.reading.delimiter or None,
+        "read_at": check.context.now.isoformat(),
+    }
+    job.columns, job.mapping, job.sample = reader.headers, reader.mapping, reader.sample
+    job.counts = {"checked": {**counts, "rows": reader.rows_read, "good": good}, "run": {}}
+    job.rows_total = good
+    await save(session, job)
+
+
+async def _finish_receipts(connection: Any, rows: PurchaseRows, check: Check) -> list[Any]:
+    dropped: list[Any] = []
+    if rows.bad_receipts:
+        dropped = await queries.drop_receipts(
+            connection, check.import_id, sorted(rows.bad_receipts)
+        )
+    shared, others = rows.shared_numbers()
+    if others:
+        assert check.source_id is not None
+        sold = await queries.sold_numbers(connection, check.source_id, sorted(others))
+        shared += [others[key] for key in sorted(sold)]
+    if shared:
+        await queries.renumber_refunds(connection, check.import_id, shared)
+    return dropped
+
+
+async def fail_check(
+    session: AsyncSession, import_id: UUID, reader: FileReader, error: Exception
+) -> None:
+    """Say why a file can't be imported; another file or other columns may do."""
+    job = await lock_import(session, import_id)
+    await queries.forget(await raw_connection(session), import_id, "rows", "lines")
+    job.status, job.columns, job.mapping = ImportStatus.FAILED, reader.headers, reader.mapping
+    job.problem = _problem_of(error)
+    job.counts = {}
+    await save(session, job)
+
+
+def _problem_of(error: Exception) -> dict[str, Any]:
+    if isinstance(error, UnreadableFileError):
+        return {"code": error.code, "en": str(error), "zh": error.message_zh, "fields": []}
+    if isinstance(error, MissingColumnsError) and error.columns:
+        return {
+            "code": "column-unknown",
+            "en": "The mapping names columns that the file does not have.",
+            "zh": "映射中的列在文件里不存在。",
+            "fields": error.columns,
+        }
+    if isinstance(error, MissingColumnsError):
+        return {
+            "code": "columns-missing",
+            "en": "No column was found for: " + ", ".join(error.fields) + ". Name one in mapping.",
+            "zh": "未找到以下字段对应的列：" + "、".join(error.fields) + "。请在 mapping 中指定。",
+            "fields": error.fields,
+        }
+    return {
+        "code": "unreadable-file",
+        "en": "The text is in no encoding that is known here; save it as UTF-8.",
+        "zh": "无法识别文件编码，请另存为 UTF-8。",
+        "fields": [],
+    }
+
+
+async def cancel_check(session: AsyncSession, import_id: UUID) -> None:
+    """End a check that was cancelled."""
+    job = await lock_import(session, import_id)
+    job.status, job.finished_at, job.sample = ImportStatus.CANCELLED, clock.now(), []
+    await queries.forget(await raw_connection(session), import_id, "file", "rows", "lines")
+    await save(session, job)

@@ -1,0 +1,138 @@
+"""Rows of a file of contacts: what each says, as an interaction keeps it."""
+
+from collections.abc import Mapping, Sequence
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any, Final
+
+from app.locale.names import fold_width
+from app.locale.written import read_day, read_number
+from app.services.import_card_rows import taken
+from app.services.import_values import (
+    Findings,
+    ImportContext,
+    Instants,
+    RowError,
+    identity_value,
+    is_nobody,
+    is_totals,
+)
+from app.vocabulary import Channel, Direction, IdentityKind, InteractionOutcome
+
+_WHO: Final = (
+    ("member_number", IdentityKind.MEMBER_NUMBER),
+    ("phone", IdentityKind.PHONE),
+    ("email", IdentityKind.EMAIL),
+    ("wechat", IdentityKind.WECHAT),
+)
+_CODES: Final = (("channel", Channel), ("direction", Direction), ("outcome", InteractionOutcome))
+_MORE_WORDS: Final[Mapping[str, str]] = {
+    "来电": "inbound", "呼入": "inbound", "客户来电": "inbound", "in": "inbound",
+    "去电": "outbound", "呼出": "outbound", "外呼": "outbound", "out": "outbound",
+    "邮件": "email", "邮箱": "email", "客服": "online_service", "门店": "in_store",
+    "到访": "in_store", "拜访": "visit", "上门": "visit", "call": "phone",
+}  # fmt: skip
+
+
+def _words(field: str) -> dict[str, str]:
+    vocabulary = dict(_CODES)[field]
+    words = {
+        text.casefold(): str(code)
+        for code in vocabulary
+        for text in (str(code), code.label.en, code.label.zh)
+    }
+    return {**{w: c for w, c in _MORE_WORDS.items() if c in set(vocabulary)}, **words}
+
+
+_WORDS: Final = {field: _words(field) for field, _ in _CODES}
+
+
+class InteractionRows:
+    """Takes rows in their order; holds what was the matter."""
+
+    table: Final = "import_row"
+    columns: Final = ("import_id", "row_number", "body")
+
+    def __init__(self, context: ImportContext, mapping: Mapping[str, int], width: int) -> None:
+        self.context = context
+        self.mapping = mapping
+        self.findings = Findings(mapping)
+        self.width = width
+        self.good = 0
+        self._seen: set[int] = set()
+        self._instants = Instants(context.zone, context.now)
+
+    def take(self, rows: Sequence[list[str]], first_number: int) -> bytes:
+        """Return what COPY takes of these rows; what is the matter is in ``findings``."""
+        return taken(self, rows, first_number, self._body)
+
+    def _cell(self, row: list[str], name: str) -> str:
+        place = self.mapping.get(name)
+        return "" if place is None else fold_width(row[place]).strip()
+
+    def _body(self, number: int, row: list[str]) -> dict[str, Any] | None:
+        if is_totals(row) and not self._cell(row, "occurred_at"):
+            self.findings.add(number, "totals-row")
+            return None
+        day, instant = self._instants.read(self._cell(row, "occurred_at"), self._cell(row, "time"))
+        body: dict[str, Any] = {"occurred_at": instant, "business_day": day}
+        for field, _ in _CODES:
+            cell = self._cell(row, field).casefold()
+            if cell:
+                if cell not in _WORDS[field]:
+                    raise RowError("unknown-code", field)
+                body[field] = _WORDS[field][cell]
+        if "channel" not in body:
+            raise RowError("missing-value", "channel")
+        body.setdefault("direction", str(Direction.INBOUND))
+        self._add_texts(row, body)
+        self._add_cost(row, body)
+        if cell := self._cell(row, "next_step_on"):
+            next_day = read_day(cell.split(" ")[0])
+            if next_day is None:
+                raise RowError("bad-date", "next_step_on")
+            body["next_step_on"] = next_day.isoformat()
+        for field, known, code in (
+            ("store", self.context.stores, "unknown-store"),
+            ("staff", self.context.staff, "unknown-staff"),
+        ):
+            if cell := self._cell(row, field).casefold():
+                if cell not in known:
+                    raise RowError(code, field)
+                body[f"{field}_id"] = str(known[cell])
+        self._add_customer(number, row, body)
+        return body
+
+    def _add_texts(self, row: list[str], body: dict[str, Any]) -> None:
+        for field, limit in (("subject", 100), ("text", 2000), ("next_step", 100)):
+            cell = self._cell(row, field)
+            if len(cell) > limit:
+                raise RowError("too-long", field)
+            if cell:
+                body[field] = "".join(c for c in cell if c >= " " or c in "\n\t")
+        if "subject" not in body:
+            raise RowError("missing-value", "subject")
+
+    def _add_cost(self, row: list[str], body: dict[str, Any]) -> None:
+        minutes = Decimal(0)
+        if cell := self._cell(row, "duration_minutes"):
+            found = read_number(cell)
+            if found is None or not 0 <= found <= 24 * 60:
+                raise RowError("bad-quantity", "duration_minutes")
+            minutes = found
+            body["duration_seconds"] = int(minutes * 60)
+        each, a_minute = self.context.costs.get(body["channel"], ("0", "0"))
+        cost = Decimal(each) + Decimal(a_minute) * minutes
+        body["cost"] = str(cost.quantize(Decimal("0.01"), ROUND_HALF_UP))
+
+    def _add_customer(self, number: int, row: list[str], body: dict[str, Any]) -> None:
+        for name, kind in _WHO:
+            cell = self._cell(row, name)
+            if is_nobody(cell):
+                continue
+            try:
+                value = identity_value(kind, cell, self.context.phone_region)
+            except RowError as error:
+                raise RowError(error.code, name) from error
+            body |= {"who_kind": str(kind), "who_system": "", "who_value": value}
+            return
+        self.findings.add(number, "no-customer")

@@ -1,0 +1,314 @@
+"""Rows of a file of purchases, turned into what COPY takes: some microseconds a row.
+
+Amounts are counted in hundredths and quantities in thousandths, as whole numbers; each way of
+writing a day, an amount, a title or a phone is read once.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from app.locale.names import fold_width
+from app.locale.written import read_cents, read_thousandths
+from app.services.import_values import (
+    NULL,
+    Cache,
+    Findings,
+    ImportContext,
+    Instants,
+    RowError,
+    copied_text,
+    identity_value,
+    is_blank,
+    is_nobody,
+    is_totals,
+    receipt_key,
+    tidy,
+)
+from app.vocabulary import IdentityKind, ReceiptRule
+
+FIRST_REFUND: Final = 2**40
+"""Positions of refunds come after those of all sales, which they may take back."""
+COLUMNS: Final = (
+    "import_id", "position", "row_number", "receipt_number", "receipt_key", "original_key",
+    "occurred_at", "store_id", "who_kind", "who_system", "who_value", "cashier", "sku", "isbn",
+    "title", "category", "quantity", "unit_price", "amount", "unit_cost",
+)  # fmt: skip
+_RECEIPT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./-]{0,59}")
+_ISBN = re.compile(r"97[89]\d{10}")
+_MAXIMUM_CENTS = 99_999_999_999_999
+_MAXIMUM_THOUSANDTHS = 1_000_000_000
+_CANCELLED = frozenset(
+    {"作废", "已作废", "取消", "已取消", "撤销", "已撤销", "关闭", "已关闭", "交易关闭", "void",
+     "voided", "cancelled", "canceled", "cancel", "closed"}
+)  # fmt: skip
+_REFUNDED = frozenset(
+    {"退货", "已退货", "退款", "已退款", "退", "退单", "refund", "refunded", "return", "returned"}
+)
+_WHO: Final = (
+    ("member_number", IdentityKind.MEMBER_NUMBER),
+    ("phone", IdentityKind.PHONE),
+    ("email", IdentityKind.EMAIL),
+)
+_FIELDS: Final = (
+    "receipt_number", "occurred_at", "time", "store", "quantity", "unit_price", "discount",
+    "amount", "unit_cost", "status", "cashier", "sku", "isbn", "title", "category",
+    "original_receipt",
+)  # fmt: skip
+
+
+class _Numbers(dict[str, "int | None"]):
+    """Numbers by the way they are written; None for what is none."""
+
+    def __init__(self, thousandths: bool) -> None:
+        super().__init__()
+        self._read = read_thousandths if thousandths else read_cents
+
+    def __missing__(self, text: str) -> "int | None":
+        if len(self) >= 200_000:
+            self.clear()
+        value = self[text] = self._read(text)
+        return value
+
+
+class PurchaseRows:
+    """Takes rows in their order; holds which receipts there were, and what was the matter."""
+
+    table: Final = "import_line"
+    columns: Final = COLUMNS
+
+    def __init__(self, context: ImportContext, mapping: Mapping[str, int], width: int) -> None:
+        self.context = context
+        self.findings = Findings(mapping)
+        self.width = width
+        self.good = 0
+        self.bad_receipts: set[int] = set()
+        self._at = {name: mapping.get(name, width) for name in _FIELDS}
+        self._who_at = [(mapping[name], name, kind) for name, kind in _WHO if name in mapping]
+        self._instants = Instants(context.zone, context.now)
+        self._seen: set[int] = set()
+        self._sales: dict[str, int] = {}
+        self._refunds: dict[str, int] = {}
+        self._owners: dict[int, str] = {}
+        self._cents, self._thousandths = _Numbers(False), _Numbers(True)
+        self._stores = Cache(self._store)
+        self._statuses = Cache(_status)
+        self._titles, self._words = Cache(copied_text(500)), Cache(copied_text(100))
+        self._isbns = Cache(_isbn)
+        self._customers: dict[tuple[str, str], tuple[str, str] | RowError] = {}
+        self._prefix = f"{context.import_id}\t"
+
+    def take(self, rows: Sequence[list[str]], first_number: int) -> bytes:
+        """Return what COPY takes of these rows; what is the matter is in ``findings``."""
+        lines: list[str] = []
+        for number, row in enumerate(rows, first_number):
+            try:
+                line = self._line(number, row)
+            except RowError as error:
+                self.findings.add(number, error.code, error.field_name)
+            else:
+                if line is not None:
+                    lines.append(line)
+        self.good += len(lines)
+        return "".join(lines).encode()
+
+    def shared_numbers(self) -> tuple[list[int], dict[str, int]]:
+        """Return the refunds that carry a number of a sale in the file, and the other ones."""
+        shared = self._refunds.keys() & self._sales.keys()
+        others = {key: at for key, at in self._refunds.items() if key not in shared}
+        return sorted(self._refunds[key] for key in shared), others
+
+    def _line(self, number: int, row: list[str]) -> str | None:
+        width = self.width
+        if len(row) != width:
+            if is_blank(row):
+                self.findings.add(number, "blank")
+                return None
+            if len(row) > width and not is_blank(row[width:]):
+                raise RowError("too-many-cells")
+            row = row[:width] + [""] * (width - len(row))
+        whole = hash("\x1f".join(row))
+        if whole in self._seen:
+            self.findings.add(number, "blank" if is_blank(row) else "duplicate-row")
+            return None
+        row.append("")
+        at = self._at
+        try:
+            receipt, day, instant = self._when(row)
+        except RowError:
+            row.pop()
+            if is_blank(row) or is_totals(row):
+                self.findings.add(number, "blank" if is_blank(row) else "totals-row")
+                return None
+            raise
+        self._seen.add(whole)
+        status = self._statuses[row[at["status"]]]
+        if status == "cancelled":
+            self.findings.add(number, "cancelled")
+            return None
+        try:
+            return self._of_receipt(number, row, receipt, day, instant, status == "refund")
+        except RowError:
+            # A receipt that lacks a line would not add up: the whole of it is left out.
+            self._spoil(receipt, day)
+            raise
+
+    def _when(self, row: list[str]) -> tuple[str, str, str]:
+        at = self._at
+        receipt = row[at["receipt_number"]]
+        if not _RECEIPT.fullmatch(receipt):
+            receipt = tidy(receipt)
+            if not receipt:
+                raise RowError("missing-value", "receipt_number")
+            if not _RECEIPT.fullmatch(receipt):
+                raise RowError("bad-receipt-number", "receipt_number")
+        try:
+            day, instant = self._instants.read(row[at["occurred_at"]], row[at["time"]])
+        except RowError:
+            if self.context.receipt_rule is ReceiptRule.EVER:
+                self._spoil(receipt, "")
+            raise
+        return receipt, day, instant
+
+    def _spoil(self, receipt: str, day: str) -> None:
+        key = receipt_key(self.context.receipt_rule, day, receipt)
+        self.bad_receipts.add(self._sales.setdefault(key, len(self._sales) + 1))
+        if key in self._refunds:
+            self.bad_receipts.add(self._refunds[key])
+
+    def _of_receipt(
+        self, number: int, row: list[str], receipt: str, day: str, instant: str, is_refund: bool
+    ) -> str | None:
+        at = self._at
+        quantity, price, amount = self._figures(row)
+        if quantity == 0:
+            if amount != 0:
+                raise RowError("amount-without-quantity", "quantity")
+            self.findings.add(number, "zero-quantity")
+            return None
+        if quantity < 0 < amount:
+            raise RowError("signs-differ", "amount")
+        is_refund = is_refund or quantity < 0 or amount < 0
+        original, rule = NULL, self.context.receipt_rule
+        if receipt[0] in "Cc" and receipt[1:].isdigit():
+            if not is_refund:
+                self.findings.add(number, "cancelled")
+                return None
+            original = receipt_key(rule, day, receipt[1:])
+        if named := tidy(row[at["original_receipt"]]):
+            original = receipt_key(rule, day, named) if _RECEIPT.fullmatch(named) else NULL
+        store = self._stores[row[at["store"]]]
+        if store is None:
+            raise RowError("unknown-store", "store")
+        cost = self._cost(row[at["unit_cost"]].strip())
+        texts = [self._words[row[at["cashier"]]], self._words[row[at["sku"]]],
+                 self._isbns[row[at["isbn"]]], self._titles[row[at["title"]]],
+                 self._words[row[at["category"]]]]  # fmt: skip
+        if None in texts:
+            raise RowError("too-long")
+        who = self._customer(number, row)
+        key = receipt_key(rule, day, receipt)
+        position = self._position(key, is_refund, who[1])
+        if amount == 0:
+            self.findings.add(number, "zero-price", "amount")
+        if is_refund:
+            self.findings.counts["refund"] += 1
+        quantity, amount, price = abs(quantity), abs(amount), abs(price)
+        cashier, sku, isbn, title, category = texts
+        return (
+            f"{self._prefix}{position}\t{number}\t{receipt}\t{key}\t{original}\t{instant}\t{store}"
+            f"\t{who[0]}\t{NULL if who[0] == NULL else ''}\t{who[1]}\t{cashier}\t{sku}\t{isbn}"
+            f"\t{title}\t{category}\t{quantity // 1000}.{quantity % 1000:03d}"
+            f"\t{price // 100}.{price % 100:02d}\t{amount // 100}.{amount % 100:02d}"
+            f"\t{cost}\n"
+        )
+
+    def _cost(self, written: str) -> str:
+        if not written:
+            return NULL
+        cents = self._cents[written]
+        if cents is None or cents < 0:
+            raise RowError("bad-amount", "unit_cost")
+        return f"{cents // 100}.{cents % 100:02d}"
+
+    def _position(self, key: str, is_refund: bool, who: str) -> int:
+        if is_refund:
+            position = self._refunds.setdefault(key, FIRST_REFUND + len(self._refunds))
+        else:
+            position = self._sales.setdefault(key, len(self._sales) + 1)
+        if who != NULL and self._owners.setdefault(position, who) != who:
+            raise RowError("two-customers")
+        return position
+
+    def _figures(self, row: list[str]) -> tuple[int, int, int]:
+        """Return quantity in thousandths, unit price and amount in hundredths; signs as written."""
+        at = self._at
+        quantity = self._thousandths[row[at["quantity"]].strip() or "1"]
+        if quantity is None or abs(quantity) > _MAXIMUM_THOUSANDTHS:
+            raise RowError("bad-quantity", "quantity")
+        price_text, amount_text = row[at["unit_price"]].strip(), row[at["amount"]].strip()
+        price = self._cents[price_text] if price_text else 0
+        if price is None:
+            raise RowError("bad-amount", "unit_price")
+        if amount_text:
+            amount = self._cents[amount_text]
+            if amount is None:
+                raise RowError("bad-amount", "amount")
+            if not price_text and quantity:
+                price = (abs(amount) * 1000 + abs(quantity) // 2) // abs(quantity)
+        elif price_text:
+            discount = self._cents[row[at["discount"]].strip() or "0"]
+            if discount is None:
+                raise RowError("bad-amount", "discount")
+            gross = (abs(quantity * price) + 500) // 1000
+            amount = max(gross - abs(discount), 0) * (-1 if quantity * price < 0 else 1)
+        else:
+            raise RowError("missing-value", "amount")
+        if abs(amount) > _MAXIMUM_CENTS or abs(price) > _MAXIMUM_CENTS:
+            raise RowError("bad-amount", "amount")
+        return quantity, price, amount
+
+    def _customer(self, number: int, row: list[str]) -> tuple[str, str]:
+        """Return kind and value of the first identity that the row names."""
+        for place, name, kind in self._who_at:
+            cell = row[place]
+            if not cell:
+                continue
+            known = self._customers.get((name, cell))
+            if known is None:
+                known = self._identified(name, kind, cell)
+                if len(self._customers) >= 500_000:
+                    self._customers.clear()
+                self._customers[name, cell] = known
+            if isinstance(known, RowError):
+                raise known
+            if known[0] != NULL:
+                return known
+        self.findings.add(number, "no-customer")
+        return (NULL, NULL)
+
+    def _identified(self, name: str, kind: IdentityKind, cell: str) -> tuple[str, str] | RowError:
+        if is_nobody(cell):
+            return (NULL, NULL)
+        try:
+            value = identity_value(kind, cell, self.context.phone_region)
+        except RowError as error:
+            return RowError(error.code, name)
+        return (str(kind), value.replace("\\", "\\\\"))
+
+    def _store(self, cell: str) -> str | None:
+        text = fold_width(cell).strip().casefold()
+        found = self.context.stores.get(text) if text else self.context.store_id
+        return None if found is None else str(found)
+
+
+def _status(cell: str) -> str | None:
+    text = fold_width(cell).strip().casefold()
+    if text in _CANCELLED:
+        return "cancelled"
+    return "refund" if text in _REFUNDED else ""
+
+
+def _isbn(cell: str) -> str | None:
+    text = tidy(cell).replace("-", "").replace(" ", "")
+    return text if _ISBN.fullmatch(text) else NULL

@@ -1,0 +1,252 @@
+"""Files of purchases: what tills export, with all its dirt, and what becomes of it."""
+
+from collections import Counter
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from app.core.config import Settings
+from app.core.database import Database
+from app.models import metadata
+from tests.support import dirty_files
+from tests.support.cards import create_card
+from tests.support.events import refund
+from tests.support.import_files import ask, report, step, upload
+from tests.support.world import World, send_event
+
+COUNTED = Counter(
+    code for code, _ in dirty_files.ROWS if code not in {"good", "refund", "zero-price"}
+)
+UNTOLD = {"audit_entry", "outbox_event", "idempotency_key"}
+
+
+async def table_counts(database: Database) -> dict[str, int]:
+    """Return the number of rows of every table, but for what tells what was done."""
+    async with database.transaction() as session:
+        return {
+            name: await session.scalar(text(f"SELECT count(*) FROM {name}")) or 0
+            for name in metadata.tables
+            if name not in UNTOLD and not name.startswith("import_")
+        }
+
+
+async def rows_of(database: Database, statement: str) -> list[tuple[Any, ...]]:
+    async with database.transaction() as session:
+        return [tuple(row) for row in await session.execute(text(statement))]
+
+
+@pytest.fixture
+async def cards(client: httpx.AsyncClient, world: World) -> list[dict[str, Any]]:
+    """Two cards that the file names: one by number, one by phone."""
+    return [
+        await create_card(client, world, identities=[{"kind": kind, "value": value}])
+        for kind, value in (("member_number", "HK1"), ("phone", "13800138000"))
+    ]
+
+
+FILES = {
+    "GB18030": dirty_files.as_csv,
+    "XLSX": dirty_files.as_xlsx,
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+async def test_a_dirty_file_is_counted_row_by_row_and_told_in_both_languages(
+    client: httpx.AsyncClient, world: World, database: Database, settings: Settings,
+    cards: list[dict[str, Any]], name: str,
+) -> None:  # fmt: skip
+    job = await upload(client, world, FILES[name](), kind="purchases", source="till-1")
+    job = await step(client, world, database, settings, job)
+
+    assert (job["status"], job["problem"]) == ("checked", None)
+    refused = {"scientific-number", "bad-date", "ambiguous-date", "in-the-future", "bad-amount",
+               "receipt-incomplete", "missing-value"}  # fmt: skip
+    assert job["counts"] == {
+        **COUNTED, "rows": 25, "good": 11, "refund": 2, "zero-price": 1, "no-customer": 4,
+        "refused": sum(COUNTED[code] for code in refused),
+    }  # fmt: skip
+    job = await ask(client, world, job, "run")
+    job = await step(client, world, database, settings, job)
+
+    assert job["status"] == "done"
+    assert job["written"] == {
+        "rows": 11, "receipts": 9, "awaiting": 2, "linked_refunds": 2, "upgrades": 1,
+    }  # fmt: skip
+    told = await report(client, world, job)
+    assert told["text_zh"] == (
+        "文件共 25 行。11 行已导入。共 9 张小票。2 张小票等待客户建卡。2 张退货小票已对应原销售。"
+        "1 位客户升级。2 个空行，已略过。1 个合计行，已略过。1 行重复，已跳过。"
+        "2 行属于已作废小票，未导入。1 行数量与金额均为零，未导入。"
+        "4 行没有客户信息，仅计入门店业绩。"
+        "1 行金额为零，按赠品保留。2 行为退货，已按退货入账。7 行有错误，未导入：1 处必填项为空；"
+        "1 处日期无法识别；1 处日月无法区分，请写成 2026-11-28；1 处日期在未来；1 处金额无法识别；"
+        "1 处长号码被 Excel 变成科学计数法，位数已丢失；请将该列设为文本后重新导出；"
+        "1 处同一小票的其他行有错误。"
+    )
+    assert told["text_en"].startswith(
+        "The file has 25 rows. 11 rows were imported. They make 9 receipts. "
+        "2 receipts wait for a customer's card. 2 refunds were matched with their sale. "
+        "1 customers reached a higher tier. 2 blank lines were left out."
+    )
+    listed = await client.get(
+        f"/v1/imports/{job['id']}/errors?treatment=refused", headers=world.headers("manager")
+    )
+    assert [(row["row"], row["column_name"], row["code"]) for row in listed.json()["items"]] == [
+        (17, "手机", "scientific-number"),
+        (18, "日期", "bad-date"),
+        (19, "日期", "ambiguous-date"),
+        (20, "日期", "in-the-future"),
+        (21, "实付", "bad-amount"),
+        (22, None, "receipt-incomplete"),
+        (23, "小票号", "missing-value"),
+    ]
+    assert await rows_of(
+        database,
+        """
+        SELECT receipt_number, kind, amount, business_day::text, refund_of_id IS NOT NULL
+        FROM purchase ORDER BY receipt_number
+        """,
+    ) == [
+        ("R1", "sale", Decimal("1259.70"), "2026-11-01", False),
+        ("R1-R", "refund", Decimal("600.00"), "2026-11-06", True),
+        ("R2", "sale", Decimal("59.70"), "2026-11-02", False),
+        ("R3", "sale", Decimal("59.70"), "2026-11-03", False),
+    ]
+    assert await rows_of(
+        database,
+        "SELECT receipt_number, kind, awaits_value, amount, business_day::text"
+        " FROM unattached_purchase ORDER BY receipt_number",
+    ) == [
+        ("4001", "sale", "HK2", Decimal("48.00"), "2026-11-04"),
+        ("C4001", "refund", "HK2", Decimal("48.00"), "2026-11-07"),
+        ("R14", "sale", None, Decimal("36.00"), "2026-11-08"),
+        ("R5", "sale", None, Decimal("48.00"), "2026-10-28"),
+        ("R6", "sale", None, Decimal("48.00"), "2026-11-06"),
+    ]
+    tier = await client.get(
+        f"/v1/customers/{cards[0]['id']}/tier", headers=world.headers("manager")
+    )
+    assert tier.json()["level"]["code"] == "ordinary"
+
+
+async def test_what_was_imported_is_undone_as_if_it_had_never_been(
+    client: httpx.AsyncClient, world: World, database: Database, settings: Settings,
+    cards: list[dict[str, Any]],
+) -> None:  # fmt: skip
+    before = await table_counts(database)
+    job = await upload(client, world, dirty_files.as_csv(), kind="purchases", source="till-1")
+    job = await step(client, world, database, settings, job)
+    job = await ask(client, world, job, "run")
+    job = await step(client, world, database, settings, job)
+    assert await table_counts(database) != before
+
+    job = await ask(client, world, job, "undo")
+    job = await step(client, world, database, settings, job)
+
+    assert (job["status"], job["written"]["removed"]) == ("undone", 9)
+    assert await table_counts(database) == before
+    told = await report(client, world, job)
+    assert told["sentences"][-1]["zh"] == "已撤销：移除 9 项。"
+    tier = await client.get(
+        f"/v1/customers/{cards[0]['id']}/tier", headers=world.headers("manager")
+    )
+    assert tier.json()["level"]["code"] == "small"
+    again = await ask(client, world, job, "undo", 409)
+    assert again["type"] == "/problems/invalid-transition"
+
+
+async def test_a_receipt_that_a_till_has_refunded_since_is_kept_and_listed(
+    client: httpx.AsyncClient, world: World, database: Database, settings: Settings,
+    cards: list[dict[str, Any]],
+) -> None:  # fmt: skip
+    job = await upload(client, world, dirty_files.as_csv(), kind="purchases", source="till-1")
+    job = await step(client, world, database, settings, job)
+    job = await ask(client, world, job, "run")
+    job = await step(client, world, database, settings, job)
+    taken_back = refund({"receipt_number": "R2", "total": "59.70"}, receipt_number="T1")
+    assert (await send_event(client, world, taken_back)).json()["status"] == "applied"
+
+    job = await ask(client, world, job, "undo")
+    job = await step(client, world, database, settings, job)
+
+    kept = await client.get(f"/v1/imports/{job['id']}/kept", headers=world.headers("manager"))
+    assert [(item["customer_id"], item["reason"]) for item in kept.json()["items"]] == [
+        (cards[1]["id"], "has-refunds")
+    ]
+    assert job["written"]["kept"] == 1
+    assert await rows_of(database, "SELECT receipt_number FROM purchase WHERE kind = 'sale'") == [
+        ("R2",)
+    ]
+
+
+async def test_a_file_that_comes_twice_changes_nothing_the_second_time(
+    client: httpx.AsyncClient, world: World, database: Database, settings: Settings,
+    cards: list[dict[str, Any]],
+) -> None:  # fmt: skip
+    jobs = []
+    for _ in range(2):
+        job = await upload(client, world, dirty_files.as_csv(), kind="purchases", source="till-1")
+        job = await step(client, world, database, settings, job)
+        job = await ask(client, world, job, "run")
+        jobs.append(await step(client, world, database, settings, job))
+    assert jobs[1]["written"] == {"receipt-exists": 11}
+    assert "11 行的小票已经存在，已跳过。" in (await report(client, world, jobs[1]))["text_zh"]
+    assert len(await rows_of(database, "SELECT 1 FROM receipt")) == 9
+
+
+async def test_a_refund_of_a_till_that_came_before_the_file_finds_its_sale(
+    client: httpx.AsyncClient, world: World, database: Database, settings: Settings,
+    cards: list[dict[str, Any]],
+) -> None:  # fmt: skip
+    early = refund({"receipt_number": "R2", "total": "59.70"}, receipt_number="T1")
+    assert (await send_event(client, world, early)).json()["status"] == "parked"
+    job = await upload(client, world, dirty_files.as_csv(), kind="purchases", source="till-1")
+    job = await step(client, world, database, settings, job)
+    job = await ask(client, world, job, "run")
+    await step(client, world, database, settings, job)
+    assert await rows_of(
+        database,
+        "SELECT p.amount, s.receipt_number FROM purchase AS p JOIN purchase AS s"
+        " ON s.customer_id = p.customer_id AND s.id = p.refund_of_id"
+        f" WHERE p.event_id = '{early['event_id']}'",
+    ) == [(Decimal("59.70"), "R2")]
+
+
+async def test_statistics_are_those_that_tills_would_have_made(
+    client: httpx.AsyncClient, world: World, database: Database, settings: Settings,
+    cards: list[dict[str, Any]],
+) -> None:  # fmt: skip
+    job = await upload(client, world, dirty_files.as_csv(), kind="purchases", source="till-1")
+    job = await step(client, world, database, settings, job)
+    job = await ask(client, world, job, "run")
+    await step(client, world, database, settings, job)
+    stats = await client.get(
+        f"/v1/customers/{cards[0]['id']}/statistics", headers=world.headers("manager")
+    )
+    figures = stats.json()
+    assert (figures["purchases"], figures["refunds"], figures["net"]) == (1, 1, "659.70")
+
+
+async def test_columns_that_are_not_found_can_be_named(
+    client: httpx.AsyncClient, world: World, database: Database, settings: Settings
+) -> None:
+    content = "票据,交易时间,应收款\nR1,2026-11-01,10\n".encode()
+    job = await upload(client, world, content, kind="purchases", source="till-1")
+    job = await step(client, world, database, settings, job)
+    assert (job["status"], job["problem"]["code"], job["problem"]["fields"]) == (
+        "failed", "columns-missing", ["receipt_number", "amount"],
+    )  # fmt: skip
+    answer = await client.patch(
+        f"/v1/imports/{job['id']}",
+        headers=world.headers("manager", If_Match=f'"v{job["version"]}"'),
+        json={"mapping": {"receipt_number": "票据", "amount": "应收款"}},
+    )
+    assert answer.status_code == 200, answer.text
+    job = await step(client, world, database, settings, job)
+    assert (job["status"], job["counts"]["good"]) == ("checked", 1)
+    assert [column["field"] for column in job["columns"]] == [
+        "receipt_number", "occurred_at", "amount",
+    ]  # fmt: skip
