@@ -28,6 +28,7 @@ from app.core.logging import configure_logging
 from app.core.migrations import alembic_config
 from app.jobs.nightly import run_night
 from app.jobs.upkeep import rebuild_statistics
+from bench.card import measure_cards, write_cards
 from bench.chain import CUSTOMERS, PURCHASES, write_chain
 from bench.sender import Measured, Sender
 
@@ -134,6 +135,7 @@ async def measure() -> str:
         print(f"chain of {CUSTOMERS:,} cards and {PURCHASES:,} purchases written")
         bare = await bare_pass_seconds(server.dsn(DATABASE, OWNER))
         rebuilt, night, refreshed, again = await nightly_seconds(server)
+        cards = await write_cards(server.dsn(DATABASE, OWNER))
         print(f"bare pass {bare * 1000:.0f} ms, rebuild {rebuilt:.1f} s, night {night:.2f} s")
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -150,6 +152,7 @@ async def measure() -> str:
             measured = await sender.batches(BATCH, BATCHES)
             lines.append(line_of(f"sales, in batches of {BATCH:,}", measured, bare, BATCH))
             print(lines[-1])
+            card_table = await measure_cards(client, cards)
     table = "\n".join(lines)
     return f"""# Results of `make bench`
 
@@ -170,6 +173,10 @@ The chain: {CUSTOMERS:,} cards, {PURCHASES:,} purchases. One bare serial pass ov
 | a night in which purchases of {refreshed:,} cards leave the window | {night:.2f} \
 | {night / bare:,.0f} |
 | the same night again | {again:.2f} | {again / bare:,.0f} |
+
+| read, one at a time | ms, half of the answers | ms, 95 % |
+|---|---:|---:|
+{card_table}
 """
 
 

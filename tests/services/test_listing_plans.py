@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import event, text
@@ -13,7 +14,9 @@ from app.core.database import Database, raw_connection
 from app.core.ids import new_id
 from app.rules.access import Actor
 from app.services.audit import AuditFilter, list_audit_entries
+from app.services.interactions import list_next_steps
 from app.services.pos_intake import list_events
+from app.services.unattached_interactions import list_unattached
 from app.vocabulary import Action, ActorKind, EventStatus
 
 Listing = Callable[[AsyncSession], Awaitable[Any]]
@@ -58,9 +61,43 @@ def events(*, after: bool = False, **wanted: Any) -> Listing:
     return lambda session: list_events(session, MANAGER, **filters, after=place, limit=50)
 
 
+def next_steps(*, after: bool = False, **wanted: Any) -> Listing:
+    """Return a listing of steps that are open."""
+    place = [NOW.date().isoformat(), str(new_id())] if after else None
+    filters = {"staff_id": None, "store_id": None, "until": None, **wanted}
+    return lambda session: list_next_steps(session, **filters, after=place, limit=50)
+
+
+def unattached(*, after: bool = False, store_id: UUID | None = None) -> Listing:
+    """Return a listing of contacts without a card."""
+    place = [NOW.isoformat(), str(new_id())] if after else None
+    return lambda session: list_unattached(session, store_id=store_id, after=place, limit=50)
+
+
 @pytest.mark.parametrize(
     ("listing", "index"),
     [
+        pytest.param(next_steps(), "ix_interaction_next_step", id="next steps"),
+        pytest.param(
+            next_steps(until=NOW.date(), after=True), "ix_interaction_next_step",
+            id="next steps, bounded, next page",
+        ),
+        pytest.param(
+            next_steps(staff_id=new_id(), after=True), "ix_interaction_next_step_staff",
+            id="next steps of somebody",
+        ),
+        pytest.param(
+            next_steps(store_id=new_id()), "ix_interaction_next_step_store",
+            id="next steps of a shop",
+        ),
+        pytest.param(
+            unattached(after=True), "ix_unattached_interaction_occurred_at_id",
+            id="contacts without a card",
+        ),
+        pytest.param(
+            unattached(store_id=new_id()), "ix_unattached_interaction_store_id_occurred_at_id",
+            id="contacts without a card, of a shop",
+        ),
         pytest.param(audit(), "ix_audit_entry_at_id", id="trail"),
         pytest.param(audit(after=True), "ix_audit_entry_at_id", id="trail, next page"),
         pytest.param(
