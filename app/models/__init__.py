@@ -12,7 +12,7 @@ from app.models.customer import (
     Identity,
 )
 from app.models.customer_stats import CustomerStats
-from app.models.duplicate import DuplicatePair
+from app.models.duplicate import DuplicateCard, DuplicateKey, DuplicatePair
 from app.models.export import Export
 from app.models.import_job import (
     ImportChunk,
@@ -60,6 +60,8 @@ __all__ = [
     "CustomerServiceStats",
     "CustomerStats",
     "Disclosure",
+    "DuplicateCard",
+    "DuplicateKey",
     "DuplicatePair",
     "Erasure",
     "Export",

@@ -13,8 +13,8 @@ from app.schemas.customers import (
     CustomerCreate,
     CustomerSort,
     CustomerUpdate,
-    IdentityInput,
     IdentityReference,
+    NewIdentity,
     RegistrationDay,
     StatusFilter,
 )
@@ -98,7 +98,7 @@ def _filters(
     "",
     status_code=201,
     summary="Create a card",
-    responses=problems(*CREATING, "identity-taken"),
+    responses=problems(*CREATING, "identity-taken", "possible-duplicate"),
     dependencies=[Idempotent],
 )
 async def create_customer(
@@ -167,7 +167,9 @@ async def get_customer(
 @router.patch(
     CARD,
     summary="Change a card",
-    responses=problems(*CHANGING, "malformed-json", "too-large", "unsupported-media-type"),
+    responses=problems(
+        *CHANGING, "malformed-json", "too-large", "unsupported-media-type", "possible-duplicate"
+    ),
 )
 async def update_customer(
     customer_id: CustomerId,
@@ -218,14 +220,15 @@ async def restore_customer(
     status_code=201,
     summary="Add an identity",
     responses=problems(
-        *CREATING, "not-found", "identity-taken", "invalid-transition", "card-merged",
+        *CREATING, "not-found", "identity-taken", "possible-duplicate", "invalid-transition",
+        "card-merged",
         "precondition-failed", "precondition-required",
     ),
     dependencies=[Idempotent],
 )  # fmt: skip
 async def create_customer_identity(
     customer_id: CustomerId,
-    body: IdentityInput,
+    body: NewIdentity,
     actor: Writer,
     session: SessionDep,
     settings: SettingsDep,

@@ -106,6 +106,20 @@ class IdentityInput(IdentityReference):
     )
 
 
+ALLOWANCE: Final = "allow_duplicate"
+"""The member that is about the request, and no field of a card."""
+AllowDuplicate = Annotated[
+    StrictBool,
+    Field(description="Whether to go on where another card looks like the same customer's."),
+]
+
+
+class NewIdentity(IdentityInput):
+    """An identity to be added to a card."""
+
+    allow_duplicate: AllowDuplicate = False
+
+
 class CardIdentity(Output):
     """An identity of a card, in the form in which it is kept."""
 
@@ -165,6 +179,7 @@ class CustomerCreate(Input):
     identities: Annotated[list[IdentityInput], Field(max_length=MAXIMUM_IDENTITIES)] = Field(
         default_factory=list
     )
+    allow_duplicate: AllowDuplicate = False
 
 
 class CustomerUpdate(Patch):
@@ -193,6 +208,11 @@ class CustomerUpdate(Patch):
     custom: CustomChanges = omittable(
         description="Only the fields that are named change; null takes a value away."
     )
+    allow_duplicate: AllowDuplicate = False
+
+    def changes(self) -> dict[str, Any]:
+        """Return the fields that were sent with their values."""
+        return {name: value for name, value in super().changes().items() if name != ALLOWANCE}
 
 
 class Card(Output):

@@ -22,7 +22,14 @@ from app.core.ids import new_id
 from app.models import CustomerIdentity, Identity
 from app.queries import customers as queries
 from app.rules.access import Actor
-from app.schemas.customers import MAXIMUM_IDENTITIES, Card, IdentityInput, IdentityReference
+from app.schemas.customers import (
+    MAXIMUM_IDENTITIES,
+    Card,
+    IdentityInput,
+    IdentityReference,
+    NewIdentity,
+)
+from app.services import duplicates
 from app.services.attachment import attach_interactions, attach_purchases
 from app.services.completeness import refresh_completeness
 from app.services.customer_changes import (
@@ -206,13 +213,14 @@ async def add_identity(
     settings: Settings,
     customer_id: UUID,
     seen: int,
-    given: IdentityInput,
+    given: NewIdentity,
 ) -> Card:
     """Add an identity to a card; a new primary one takes the place of the other of its kind.
 
     Raises:
         NotFoundError, ForbiddenError, PreconditionFailedError: as for every change of a card.
-        ConflictError: the card is archived, or a card has the identity already.
+        ConflictError: the card is archived, a card has the identity already, or another card looks
+            like it now (409 ``possible-duplicate``).
         InvalidInputError: no such identity can be, or the card has as many as it may.
     """
     customer = await get_for_change(session, actor, customer_id, seen)
@@ -255,6 +263,7 @@ async def add_identity(
         )
     await claim(session, actor, settings, customer_id, [row], ["/value"])
     await refresh_completeness(session, settings, [customer_id])
+    await duplicates.check_card(session, customer_id, allow=given.allow_duplicate)
     return await get_customer(session, customer_id)
 
 

@@ -27,7 +27,7 @@ from app.schemas.customers import (
     CustomerSort,
     CustomerUpdate,
 )
-from app.services import completeness, custom_values, customer_identities, tiers
+from app.services import completeness, custom_values, customer_identities, duplicates, tiers
 from app.services.changes import not_acceptable
 from app.services.customer_changes import (
     Changes,
@@ -73,13 +73,14 @@ async def create_customer(
     Raises:
         ForbiddenError: its home store is not among the actor's.
         InvalidInputError: values that contradict each other, lie in the future, or name nothing.
-        ConflictError: a card has one of its identities (409 ``identity-taken``).
+        ConflictError: a card has one of its identities (409 ``identity-taken``), or looks like it
+            (409 ``possible-duplicate``).
     """
     check_store(actor, given.home_store_id)
     customer_id, now = new_id(), clock.now()
     values = {field: getattr(given, field) for field in CustomerCreate.model_fields}
     values["registered_on"] = given.registered_on or clock.today(settings.zone)
-    del values["identities"], values["kind"]
+    del values["identities"], values["kind"], values["allow_duplicate"]
     found = await _problems_of(session, settings, given.kind, values)
     values["custom"] = await custom_values.checked(session, given.kind, given.custom, found)
     rows = customer_identities.rows_of(customer_id, given.identities, settings, found)
@@ -117,6 +118,7 @@ async def create_customer(
     pointers = [f"/identities/{index}/value" for index in range(len(rows))]
     await customer_identities.claim(session, actor, settings, customer_id, rows, pointers)
     await completeness.refresh_completeness(session, settings, [customer_id])
+    await duplicates.check_card(session, customer_id, allow=given.allow_duplicate)
     return await get_customer(session, customer_id)
 
 
@@ -165,7 +167,7 @@ async def update_customer(
         NotFoundError: no such card.
         ForbiddenError: its home store, or the one it shall move to, is not among the actor's.
         PreconditionFailedError: it is in another version than ``seen``.
-        ConflictError: it is archived.
+        ConflictError: it is archived, or looks like another one now (409 ``possible-duplicate``).
         InvalidInputError: values that contradict the card, lie in the future, or name nothing.
     """
     customer = await get_for_change(session, actor, customer_id, seen)
@@ -190,6 +192,8 @@ async def update_customer(
         }
         await write_change(session, actor, customer, _columns(changed), changes, at=clock.now())
         await completeness.refresh_completeness(session, settings, [customer_id])
+        if duplicates.COMPARED_FIELDS & changed.keys():
+            await duplicates.check_card(session, customer_id, allow=given.allow_duplicate)
     return await get_customer(session, customer_id)
 
 

@@ -14,6 +14,7 @@ from app.core import clock
 from app.core.config import Settings
 from app.core.database import raw_connection
 from app.queries import customer_service_stats, customer_stats
+from app.services import duplicates
 
 Rebuild = Callable[[AsyncSession, Settings, Sequence[UUID]], Awaitable[None]]
 
@@ -30,9 +31,14 @@ async def _service_statistics(
     await customer_service_stats.refresh(await raw_connection(session), today, ids)
 
 
+async def _blocking_keys(session: AsyncSession, _settings: Settings, ids: Sequence[UUID]) -> None:
+    await duplicates.take_up(session, ids)
+
+
 REBUILDERS: Final[Mapping[str, Rebuild]] = {
     "customer_stats": _statistics,
     "customer_service_stats": _service_statistics,
+    "duplicate_key": _blocking_keys,
 }
 
 

@@ -55,6 +55,7 @@ from app.vocabulary.customers import (
     OnExisting,
     SizeBand,
 )
+from app.vocabulary.duplicates import DuplicateReason
 from app.vocabulary.fields import (
     MAXIMUM_MONEY,
     CleanText,
@@ -120,6 +121,7 @@ VOCABULARIES: Final[dict[str, type[Code]]] = {
     "completeness_part": CompletenessPart,
     "contact_role": ContactRole,
     "duplicate_state": DuplicateState,
+    "duplicate_reason": DuplicateReason,
     "merge_status": MergeStatus,
     "merge_rule": MergeRule,
     "merge_obstacle": MergeObstacle,
@@ -168,6 +170,7 @@ __all__ = [
     "DeferralReason",
     "Direction",
     "DomainEvent",
+    "DuplicateReason",
     "DuplicateState",
     "ErasureStatus",
     "EventFault",

@@ -1,0 +1,36 @@
+"""Why two cards look like one customer's, or why not."""
+
+from app.vocabulary.codes import Code
+
+
+class DuplicateReason(Code):
+    """What two cards agree or differ in; a decision lists those that counted, never values."""
+
+    SAME_PHONE = "same_phone", "Same phone", "电话相同"
+    SIMILAR_PHONE = "similar_phone", "Phones one slip apart", "电话仅差一处"
+    DIFFERENT_PHONE = "different_phone", "Different phones", "电话不同"
+    SAME_EMAIL = "same_email", "Same e-mail", "邮箱相同"
+    DIFFERENT_EMAIL = "different_email", "Different e-mails", "邮箱不同"
+    SAME_MEMBER_NUMBER = "same_member_number", "Same member number", "会员号相同"
+    SAME_OTHER_IDENTITY = "same_other_identity", "Same other identity", "其他身份相同"
+    SAME_NAME = "same_name", "Same name", "姓名相同"
+    SAME_NAME_PINYIN = "same_name_pinyin", "Names read the same", "姓名读音相同"
+    SIMILAR_NAME = "similar_name", "Similar names", "姓名相近"
+    SAME_SURNAME = "same_surname", "Same surname, no more is known", "姓氏相同，名字不详"
+    ONE_CHARACTER_DIFFERS = "one_character_differs", "One character differs", "姓名差一个字"
+    DIFFERENT_NAME = "different_name", "Different names", "姓名不同"
+    SAME_BIRTHDAY = "same_birthday", "Same birthday", "生日相同"
+    SAME_DAY_OF_YEAR = "same_day_of_year", "Same birthday, a year is unknown", "生日相同，年份不详"
+    SIMILAR_BIRTHDAY = "similar_birthday", "Birthdays differ in one part", "生日仅差一处"
+    SWAPPED_BIRTHDAY = "swapped_birthday", "Day and month swapped", "生日的月日颠倒"
+    OTHER_CALENDAR = "other_calendar", "Same numbers, other calendar", "生日数字相同，历法不同"
+    DIFFERENT_BIRTHDAY = "different_birthday", "Different birthdays", "生日不同"
+    SAME_GENDER = "same_gender", "Same gender", "性别相同"
+    DIFFERENT_GENDER = "different_gender", "Different genders", "性别不同"
+    SAME_ADDRESS = "same_address", "Same address", "地址相同"
+    SIMILAR_ADDRESS = "similar_address", "Similar addresses", "地址相近"
+    DIFFERENT_ADDRESS = "different_address", "Different addresses", "地址不同"
+    SAME_EMPLOYER = "same_employer", "Same employer", "工作单位相同"
+    SIMILAR_EMPLOYER = "similar_employer", "Similar employers", "工作单位相近"
+    DIFFERENT_EMPLOYER = "different_employer", "Different employers", "工作单位不同"
+    SHARED_HOUSEHOLD = "shared_household", "A family may share this", "可能为一家人共用"
