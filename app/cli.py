@@ -379,6 +379,21 @@ def rebuild_stats(
     _run(settings, work)
 
 
+@app.command("rebuild-search")
+def rebuild_search() -> None:
+    """Make what customers are found by anew from their cards, 1,000 cards at a time."""
+    settings = _settings()
+
+    async def work(_signals: "StopSignals") -> None:
+        from app.jobs.upkeep import build_search
+
+        async with _database(settings) as database:
+            counts = await build_search(database, anew=True)
+        print(", ".join(f"{name} {count}" for name, count in counts.items()))
+
+    _run(settings, work)
+
+
 @app.command("create-admin")
 def create_admin(
     username: str,

@@ -104,7 +104,7 @@ async def test_help_names_every_command(huike: Huike) -> None:
     assert outcome.code == 0
     for command in (
         "serve", "run", "worker", "migrate", "demo", "demo-sale", "nightly", "rebuild-stats",
-        "create-admin", "openapi",
+        "rebuild-search", "create-admin", "openapi",
     ):  # fmt: skip
         assert f" {command} " in outcome.out
 
@@ -244,6 +244,12 @@ async def test_statistics_of_an_empty_chain_agree_with_its_receipts(on_database:
     assert checked.code == 0, checked.err
     assert "different 0" in checked.out
     assert (rebuilt.code, rebuilt.out) == (0, "corrected 0\n")
+
+
+async def test_search_keys_of_an_empty_chain_are_soon_made(on_database: Huike) -> None:
+    rebuilt = await on_database("rebuild-search")
+
+    assert (rebuilt.code, rebuilt.out) == (0, "cards 0, corrected 0\n"), rebuilt.err
 
 
 async def test_the_first_administrator_is_created_from_the_command_line(

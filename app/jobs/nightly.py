@@ -13,7 +13,15 @@ from app.core import clock
 from app.core.config import Settings
 from app.core.database import Database, retrying
 from app.core.exclusive import alone
-from app.services import completeness, erasures, housekeeping, nights, statistics, tiers
+from app.services import (
+    completeness,
+    erasures,
+    housekeeping,
+    nights,
+    search_keys,
+    statistics,
+    tiers,
+)
 
 log = structlog.get_logger()
 
@@ -46,10 +54,15 @@ async def _erasures(session: AsyncSession, settings: Settings, as_of: date) -> M
     return {**counts, **await erasures.carry_out_due(session, settings, now)}
 
 
+async def _search(session: AsyncSession, settings: Settings, as_of: date) -> Mapping[str, int]:
+    return await search_keys.give_missing(session)
+
+
 STEPS: Final[tuple[tuple[str, Portion], ...]] = (
     ("metrics", _metrics),
     ("tiers", tiers.reconcile),
     (completeness.STEP, completeness.reconcile),
+    ("search", _search),
     ("housekeeping", _housekeeping),
     ("erasures", _erasures),
 )

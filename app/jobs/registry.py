@@ -10,6 +10,7 @@ from app.core.config import Settings
 from app.core.database import Database
 from app.jobs.imports import run_import_job
 from app.jobs.nightly import run_night
+from app.jobs.upkeep import build_search
 from app.services.imports import JOB as IMPORT
 
 
@@ -25,6 +26,7 @@ class JobContext:
 Job: TypeAlias = Callable[[JobContext, Mapping[str, Any]], Awaitable[None]]
 
 NIGHT: Final = "night"
+SEARCH: Final = "search"
 
 
 async def _night(context: JobContext, payload: Mapping[str, Any]) -> None:
@@ -36,8 +38,13 @@ async def _import(context: JobContext, payload: Mapping[str, Any]) -> None:
     await run_import_job(context.database_url, context.settings, UUID(payload["import_id"]))
 
 
+async def _search(context: JobContext, payload: Mapping[str, Any]) -> None:
+    await build_search(context.database)
+
+
 JOBS: Final[Mapping[str, Job]] = {
     NIGHT: _night,
+    SEARCH: _search,
     IMPORT: _import,
 }
 """A job may run twice, late, and beside another of its kind: it reconciles."""

@@ -1,4 +1,4 @@
-"""The worker: takes jobs off the queue, and starts the night when it is due.
+"""The worker: takes jobs off the queue, and starts the night, and what an upgrade asks for.
 
 Any number may run, on any machine. A worker outlives its database: when the connection breaks it
 tries again until it is back.
@@ -23,8 +23,9 @@ from app.core.dsn import plain_dsn
 from app.core.errors import HuikeError
 from app.core.queue import enqueue, read_payload
 from app.jobs.nightly import STEPS, newest_due_night
-from app.jobs.registry import JOBS, NIGHT, Job, JobContext
-from app.services import nights
+from app.jobs.registry import JOBS, NIGHT, SEARCH, Job, JobContext
+from app.queries.search_keys import RULE
+from app.services import nights, search_keys
 
 log = structlog.get_logger()
 
@@ -77,6 +78,20 @@ async def queue_due_night(database: Database, settings: Settings) -> bool:
         )
     if queued is not None:
         log.info("night_queued", as_of=as_of.isoformat(), job_id=queued)
+    return queued is not None
+
+
+async def queue_search_build(database: Database) -> bool:
+    """Queue the making of all search keys unless this version has made them or it waits already.
+
+    That is how cards of before an upgrade come to be found without anybody's doing.
+    """
+    async with database.transaction() as session:
+        if await search_keys.is_built(session):
+            return False
+        queued = await enqueue(session, SEARCH, {}, dedupe_key=f"{SEARCH}:{RULE}")
+    if queued is not None:
+        log.info("search_build_queued", job_id=queued)
     return queued is not None
 
 
@@ -192,6 +207,7 @@ class _Worker:
     async def _watch_nights(self) -> None:
         while not self.stop.is_set():
             try:
+                await queue_search_build(self.context.database)
                 await queue_due_night(self.context.database, self.context.settings)
             except HuikeError as error:
                 log.warning("night_watch_failed", code=error.code)

@@ -23,6 +23,7 @@ LONGEST_PERSONS_NAME: Final = 4
 """In characters; what is longer is a body's name, read as running text."""
 _READINGS_OF_A_CHARACTER: Final = 4
 _HAN = "\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U000323af"
+_HAN_CHARACTER = re.compile(f"[{_HAN}]")
 _UNIT = re.compile(f"[{_HAN}]|[^{_HAN}\\W_]+")
 # They stand inside a word (O'Brien) and do not part it in two.
 _INSIDE_WORDS = str.maketrans("", "", "'\u2019\u02bc`\u00b4")
@@ -82,12 +83,13 @@ def fold_name(text: str) -> str:
 
 def name_units(text: str) -> tuple[str, ...]:
     """Return the folded units of a name: Chinese characters, words in other scripts."""
-    return _units_of(_simplify(_fold_but_script(text)))
+    return tuple(map(_simplify, _units_of(_fold_but_script(text))))
 
 
+@lru_cache(maxsize=65536)
 def is_han(character: str) -> bool:
     """Tell whether it is a Chinese character."""
-    return re.fullmatch(f"[{_HAN}]", character) is not None
+    return _HAN_CHARACTER.fullmatch(character) is not None
 
 
 @lru_cache(maxsize=8192)
@@ -98,8 +100,9 @@ def readings(name: str) -> NameReadings:
     that nobody can read stands for itself, a word in another script too.
     """
     plain = _fold_but_script(name)
-    units = _units_of(_simplify(plain))
-    choices = _choices(_units_of(plain), units)
+    written = _units_of(plain)
+    units = tuple(map(_simplify, written))
+    choices = _choices(written, units)
     alternatives = map(Reading, islice(_by_likelihood(choices), MAXIMUM_READINGS))
     return NameReadings(units, tuple(alternatives))
 
@@ -171,15 +174,11 @@ def _without_accents(text: str) -> str:
     return unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFD", text)))
 
 
-def _simplify(text: str) -> str:
-    return text if text.isascii() else "".join(map(_simplified, text))
-
-
 @lru_cache(maxsize=65536)
-def _simplified(character: str) -> str:
+def _simplify(unit: str) -> str:
     # One by one: a phrase must not change what a character of a name is compared with.
-    simplified = _converter().convert(character) if is_han(character) else character
-    return simplified if len(simplified) == 1 else character
+    simplified = _converter().convert(unit) if is_han(unit) else unit
+    return simplified if len(simplified) == 1 else unit
 
 
 @cache

@@ -34,6 +34,7 @@ from app.models.merge import CustomerMerge, CustomerMergeItem
 from app.models.pos_event import PosEvent
 from app.models.product import Product
 from app.models.purchase import Purchase, PurchaseLine, Receipt, UnattachedPurchase
+from app.models.search_key import CustomerSearchKey, SearchBuild
 from app.models.source import Source, SourceSecret
 from app.models.staff import Staff, StaffAbsence, StaffStore
 from app.models.store import Store
@@ -57,6 +58,7 @@ __all__ = [
     "CustomerIdentity",
     "CustomerMerge",
     "CustomerMergeItem",
+    "CustomerSearchKey",
     "CustomerServiceStats",
     "CustomerStats",
     "Disclosure",
@@ -83,6 +85,7 @@ __all__ = [
     "Purchase",
     "PurchaseLine",
     "Receipt",
+    "SearchBuild",
     "SignInThrottle",
     "Source",
     "SourceSecret",

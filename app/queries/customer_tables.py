@@ -19,6 +19,7 @@ from app.models import (
     CustomerIdentity,
     CustomerMerge,
     CustomerMergeItem,
+    CustomerSearchKey,
     CustomerServiceStats,
     CustomerStats,
     Disclosure,
@@ -99,6 +100,12 @@ CUSTOMER_TABLES: Final[tuple[CustomerTable, ...]] = (
     ),
     CustomerTable(CustomerIdentity, OnMerge.MOVES, OnErasure.DELETED, ("value", "label")),
     CustomerTable(Identity, OnMerge.POINTS, OnErasure.DELETED, ("value",), is_copied=False),
+    CustomerTable(
+        CustomerSearchKey,
+        OnMerge.REBUILT,
+        OnErasure.DELETED,
+        ("characters", "letters", "initials"),
+    ),
     CustomerTable(
         CustomerContact,
         OnMerge.MOVES,

@@ -29,7 +29,7 @@ from app.schemas.customers import (
     IdentityReference,
     NewIdentity,
 )
-from app.services import duplicates
+from app.services import duplicates, search_keys
 from app.services.attachment import attach_interactions, attach_purchases
 from app.services.completeness import refresh_completeness
 from app.services.customer_changes import (
@@ -263,6 +263,7 @@ async def add_identity(
         )
     await claim(session, actor, settings, customer_id, [row], ["/value"])
     await refresh_completeness(session, settings, [customer_id])
+    await search_keys.reindex(session, customer_id)
     await duplicates.check_card(session, customer_id, allow=given.allow_duplicate)
     return await get_customer(session, customer_id)
 
@@ -301,6 +302,7 @@ async def remove_identity(
         )
     )
     await refresh_completeness(session, settings_of(session), [customer_id])
+    await search_keys.reindex(session, customer_id)
     return await get_customer(session, customer_id)
 
 

@@ -27,7 +27,14 @@ from app.schemas.customers import (
     CustomerSort,
     CustomerUpdate,
 )
-from app.services import completeness, custom_values, customer_identities, duplicates, tiers
+from app.services import (
+    completeness,
+    custom_values,
+    customer_identities,
+    duplicates,
+    search_keys,
+    tiers,
+)
 from app.services.changes import not_acceptable
 from app.services.customer_changes import (
     Changes,
@@ -118,6 +125,7 @@ async def create_customer(
     pointers = [f"/identities/{index}/value" for index in range(len(rows))]
     await customer_identities.claim(session, actor, settings, customer_id, rows, pointers)
     await completeness.refresh_completeness(session, settings, [customer_id])
+    await search_keys.reindex(session, customer_id)
     await duplicates.check_card(session, customer_id, allow=given.allow_duplicate)
     return await get_customer(session, customer_id)
 
@@ -192,6 +200,8 @@ async def update_customer(
         }
         await write_change(session, actor, customer, _columns(changed), changes, at=clock.now())
         await completeness.refresh_completeness(session, settings, [customer_id])
+        if search_keys.DEPENDS_ON & changed.keys():
+            await search_keys.reindex(session, customer_id)
         if duplicates.COMPARED_FIELDS & changed.keys():
             await duplicates.check_card(session, customer_id, allow=given.allow_duplicate)
     return await get_customer(session, customer_id)
@@ -242,6 +252,7 @@ async def _move_to(
         action=Action.ARCHIVED if archives else Action.RESTORED,
         event=DomainEvent.CUSTOMER_ARCHIVED if archives else DomainEvent.CUSTOMER_RESTORED,
     )
+    await search_keys.reindex(session, customer_id)
     return await get_customer(session, customer_id)
 
 

@@ -138,6 +138,31 @@ class ContactRole(Code):
     OTHER = "other", "Other", "其他"
 
 
+class MatchReason(Code):
+    """Why a search found a card."""
+
+    EXACT_NAME = "exact_name", "The name", "姓名一致"
+    NAME_PREFIX = "name_prefix", "The name begins so", "姓名开头"
+    NAME_PART = "name_part", "Part of the name", "姓名中的一部分"
+    PINYIN = "pinyin", "The name in pinyin", "姓名拼音"
+    PINYIN_PART = "pinyin_part", "Part of the name in pinyin", "姓名一部分的拼音"
+    INITIALS = "initials", "Initials of the name", "姓名拼音首字母"
+    INITIALS_PART = "initials_part", "Initials of a part of the name", "姓名一部分的拼音首字母"
+    MIXED = "mixed", "Characters, pinyin and initials mixed", "汉字、拼音、首字母混合"
+    PHONE = "phone", "Phone number", "电话号码"
+    PHONE_SUFFIX = "phone_suffix", "Last digits of a phone number", "电话尾号"
+    MEMBER_NUMBER = "member_number", "Membership number", "会员卡号"
+    MEMBER_NUMBER_PREFIX = (
+        "member_number_prefix",
+        "The membership number begins so",
+        "会员卡号开头",
+    )
+    EMAIL = "email", "E-mail address", "邮箱地址"
+    EMAIL_PREFIX = "email_prefix", "The e-mail address begins so", "邮箱地址开头"
+    WECHAT = "wechat", "WeChat id", "微信号"
+    EXTERNAL = "external", "Id in another system", "外部系统编号"
+
+
 class DuplicateState(Code):
     """What is known of two cards that look like one customer's."""
 

@@ -42,6 +42,7 @@ WHO_MAY: Mapping[str, frozenset[Role] | None] = {
     "POST /v1/customers": COUNTER,
     "GET /v1/customers": COUNTER | MARKETING | AUDITOR,
     "POST /v1/customers/lookup": COUNTER | MARKETING | AUDITOR,
+    "POST /v1/customers/search": COUNTER | MARKETING | AUDITOR,
     "GET /v1/customers/{customer_id}": COUNTER | MARKETING | AUDITOR,
     "PATCH /v1/customers/{customer_id}": COUNTER,
     "GET /v1/customers/{customer_id}/changes": COUNTER | MARKETING | AUDITOR,
