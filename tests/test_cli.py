@@ -216,12 +216,15 @@ async def test_a_night_runs_for_the_day_that_is_named(
     assert [line.split()[0] for line in outcome.out.splitlines()[1:]] == [
         "metrics",
         "tiers",
+        "completeness",
+        "search",
         "housekeeping",
     ]
     async with fresh_database.transaction() as session:
         rows = list(await session.scalars(select(NightStep)))
     assert {(row.as_of, row.step) for row in rows} == {
-        (date(2026, 11, 21), step) for step in ("metrics", "tiers", "housekeeping")
+        (date(2026, 11, 21), step)
+        for step in ("metrics", "tiers", "completeness", "search", "housekeeping")
     }
     assert all(row.finished_at for row in rows)
 

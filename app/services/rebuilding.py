@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core import clock
 from app.core.config import Settings
 from app.core.database import raw_connection
-from app.queries import customer_service_stats, customer_stats
+from app.queries import customer_service_stats, customer_stats, search_keys
 from app.services import duplicates
 
 Rebuild = Callable[[AsyncSession, Settings, Sequence[UUID]], Awaitable[None]]
@@ -35,10 +35,15 @@ async def _blocking_keys(session: AsyncSession, _settings: Settings, ids: Sequen
     await duplicates.take_up(session, ids)
 
 
+async def _search_keys(session: AsyncSession, _settings: Settings, ids: Sequence[UUID]) -> None:
+    await search_keys.reindex(await raw_connection(session), ids)
+
+
 REBUILDERS: Final[Mapping[str, Rebuild]] = {
     "customer_stats": _statistics,
     "customer_service_stats": _service_statistics,
     "duplicate_key": _blocking_keys,
+    "customer_search_key": _search_keys,
 }
 
 

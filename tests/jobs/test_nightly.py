@@ -107,7 +107,7 @@ async def recorded(database: Database) -> dict[str, NightStep]:
 
 async def test_the_steps_of_a_night_and_their_order() -> None:
     assert [name for name, _ in STEPS] == [
-        "metrics", "tiers", "completeness", "housekeeping", "erasures",
+        "metrics", "tiers", "completeness", "search", "housekeeping", "erasures",
     ]  # fmt: skip
 
 
@@ -258,6 +258,7 @@ async def test_the_same_night_twice_gives_the_same_result(
             "metrics": {"refreshed": 2},
             "tiers": {"moved": 1},
             "completeness": {"checked": 3},
+            "search": {},
             "housekeeping": {"access_tokens": 1},
             "erasures": {},
         }
@@ -276,6 +277,7 @@ async def test_the_same_night_twice_gives_the_same_result(
             "metrics": {},
             "tiers": {},
             "completeness": {"checked": 3},
+            "search": {},
             "housekeeping": {},
             "erasures": {},
         }
