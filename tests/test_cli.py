@@ -219,12 +219,13 @@ async def test_a_night_runs_for_the_day_that_is_named(
         "completeness",
         "search",
         "housekeeping",
+        "erasures",
     ]
     async with fresh_database.transaction() as session:
         rows = list(await session.scalars(select(NightStep)))
     assert {(row.as_of, row.step) for row in rows} == {
         (date(2026, 11, 21), step)
-        for step in ("metrics", "tiers", "completeness", "search", "housekeeping")
+        for step in ("metrics", "tiers", "completeness", "search", "housekeeping", "erasures")
     }
     assert all(row.finished_at for row in rows)
 
