@@ -54,6 +54,9 @@ class Interaction(SQLModel, table=True):
             "business_day",
             postgresql_include=["direction", "cost", "occurred_at"],
         ),
+        # Files of contacts are read in this order: of everybody, of a shop.
+        sa.Index(None, "business_day", "id"),
+        sa.Index(None, "store_id", "business_day", "id"),
         # Steps that are open: of everybody, of a member of staff, of a shop.
         sa.Index("ix_interaction_next_step", "next_step_on", "id", postgresql_where=_OPEN_STEP),
         sa.Index(

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Select, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from app.models import CustomerIdentity, CustomField, Purchase
+from app.models import CustomerIdentity, CustomField, Interaction, Purchase
 
 
 async def custom_fields(session: AsyncSession) -> Sequence[CustomField]:
@@ -69,6 +69,27 @@ async def receipts_before(
 ) -> Sequence[Purchase]:
     """Return receipts of one card, newest first, as its list has them."""
     order = (col(Purchase.occurred_at), col(Purchase.id))
+    if place is not None:
+        statement = statement.where(tuple_(*order) < tuple_(*place))
+    newest_first = (part.desc() for part in order)
+    return (await session.scalars(statement.order_by(*newest_first).limit(limit))).all()
+
+
+async def contacts_after(
+    session: AsyncSession, statement: Select[Any], place: Sequence[Any] | None, limit: int
+) -> Sequence[Interaction]:
+    """Return contacts by day, as they were recorded: the order of an index, of a store's too."""
+    order = (col(Interaction.business_day), col(Interaction.id))
+    if place is not None:
+        statement = statement.where(tuple_(*order) > tuple_(*place))
+    return (await session.scalars(statement.order_by(*order).limit(limit))).all()
+
+
+async def contacts_before(
+    session: AsyncSession, statement: Select[Any], place: Sequence[Any] | None, limit: int
+) -> Sequence[Interaction]:
+    """Return contacts with one card, newest first, as its list has them."""
+    order = (col(Interaction.occurred_at), col(Interaction.id))
     if place is not None:
         statement = statement.where(tuple_(*order) < tuple_(*place))
     newest_first = (part.desc() for part in order)

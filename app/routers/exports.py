@@ -12,12 +12,14 @@ from app.schemas.exports import (
     CustomersExport,
     ExportRead,
     ExportRequest,
+    InteractionsExport,
     PosEventsExport,
     PurchasesExport,
 )
 from app.services import exports
 from app.services.audit import AuditFilter
 from app.services.exporting.cards import CardTable
+from app.services.exporting.contacts import ContactTable
 from app.services.exporting.receipts import ReceiptTable
 from app.services.exporting.tables import Table
 from app.services.exporting.trails import AuditTable, EventTable
@@ -91,6 +93,28 @@ async def export_purchases(
     Whoever is bound to stores names a card or one of their stores.
     """
     table = await ReceiptTable.of(session, actor, body.filters)
+    return await _file(session, database, settings, actor, table, body)
+
+
+@router.post(
+    "/interactions",
+    summary="Export interactions",
+    response_class=StreamingResponse,
+    responses=_RESPONSES,
+)
+async def export_interactions(
+    body: InteractionsExport,
+    actor: Annotated[Actor, _takes(Permission.INTERACTIONS_READ)],
+    session: SessionDep,
+    database: DatabaseDep,
+    settings: SettingsDep,
+) -> Response:
+    """Write contacts with known customers to a file.
+
+    One card's come newest first, as they are listed; a store's or the chain's by day. Whoever is
+    bound to stores names a card or one of their stores.
+    """
+    table = await ContactTable.of(session, actor, settings, body.filters)
     return await _file(session, database, settings, actor, table, body)
 
 

@@ -10,13 +10,16 @@ from app.schemas.customers import CustomerSort, RegistrationDay, StatusFilter
 from app.vocabulary import (
     Action,
     ActorKind,
+    Channel,
     CleanText,
     CodeText,
     CustomerKind,
+    Direction,
     EventStatus,
     ExportFormat,
     ExportKind,
     Instant,
+    InteractionOutcome,
     LongText,
     TierLevel,
 )
@@ -118,6 +121,35 @@ class PurchasesExport(ExportRequest):
     )
 
     filters: ReceiptFilters = Field(default_factory=ReceiptFilters)
+
+
+class ContactFilters(Input):
+    """Contacts with one card, or of a store, or of all; days are both included."""
+
+    customer_id: UUID | None = None
+    store_id: UUID | None = None
+    channel: Channel | None = None
+    direction: Direction | None = None
+    outcome: InteractionOutcome | None = None
+    occurred_from: Day | None = None
+    occurred_to: Day | None = None
+
+
+class InteractionsExport(ExportRequest):
+    """Contacts with known customers."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "format": "xlsx",
+                    "filters": {"channel": "phone", "occurred_from": "2026-11-01"},
+                }
+            ]
+        }
+    )
+
+    filters: ContactFilters = Field(default_factory=ContactFilters)
 
 
 class PosEventFilters(Input):

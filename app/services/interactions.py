@@ -6,7 +6,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, func, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -101,9 +101,7 @@ async def list_interactions(
         NotFoundError: no such card.
     """
     position = (col(Interaction.occurred_at), col(Interaction.id))
-    query = select(Interaction).where(
-        col(Interaction.customer_id) == customer_id, *_conditions(settings, filters)
-    )
+    query = contacts(settings, filters).where(col(Interaction.customer_id) == customer_id)
     if after is not None:
         place = (datetime.fromisoformat(after[0]), UUID(after[1]))
         query = query.where(tuple_(*position) < tuple_(*place))
@@ -112,6 +110,11 @@ async def list_interactions(
     if not rows:
         await require_card(session, customer_id)
     return page_of(rows, limit, lambda row: [row.occurred_at.isoformat(), str(row.id)])
+
+
+def contacts(settings: Settings, filters: InteractionFilters) -> Select[Interaction]:
+    """Return the statement of contacts so narrowed, whoever's they are, in no order."""
+    return select(Interaction).where(*_conditions(settings, filters))
 
 
 def _conditions(settings: Settings, filters: InteractionFilters) -> list[ColumnElement[bool]]:

@@ -86,12 +86,13 @@ async def test_filters_of_the_file_are_those_of_the_list(client: httpx.AsyncClie
         ("/v1/customers", "CustomerFilters"),
         ("/v1/pos/events", "PosEventFilters"),
         ("/v1/audit", "AuditFilters"),
+        ("/v1/customers/{customer_id}/interactions", "ContactFilters"),
     ):
         parameters = {one["name"] for one in document["paths"][path]["get"]["parameters"]}
         filters = set(document["components"]["schemas"][schema]["properties"])
         # Parameters are given again and again where a body has a list.
         parameters = {{"tag": "tags", "interest": "interests"}.get(one, one) for one in parameters}
-        assert parameters - {"sort", "limit", "cursor"} == filters, path
+        assert parameters - {"sort", "limit", "cursor"} == filters - {"store_id"}, path
 
 
 async def test_every_column_of_a_card_can_be_asked_for_and_has_names_of_its_own(
@@ -419,3 +420,52 @@ async def test_pages_of_a_file_lose_and_repeat_nothing(
     async with database.transaction() as session:
         entries = await session.scalar(select(func.count()).select_from(AuditEntry)) or 0
     assert len({row[0] for row in rows_of(answer)[1:]}) == entries
+
+
+async def test_contacts_of_a_store_come_by_day_and_those_of_a_card_as_they_are_listed(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    card, other = await create_card(client, world), await create_card(client, world, name="李文")
+    for of, subject, days_ago, store, channel in (
+        (card, "=新书", 1, "S01", "phone"),
+        (other, "退货", 3, "S01", "in_store"),
+        (card, "地址", 2, "S02", "phone"),
+    ):
+        answer = await client.post(
+            f"/v1/customers/{of['id']}/interactions",
+            headers=world.headers("admin"),
+            json={
+                "channel": channel,
+                "direction": "inbound",
+                "occurred_at": (clock.now() - timedelta(days=days_ago)).isoformat(),
+                "subject": subject,
+                "store_id": str(world.stores[store]),
+            },
+        )
+        assert answer.status_code == 201, answer.text
+    columns = ["subject", "channel", "direction_code", "store_code", "recorded_by"]
+
+    async def contacts(who: str = "manager", **filters: Any) -> list[str]:
+        answer = await export(client, world, "interactions", who, columns=columns, filters=filters)
+        return [row[0] for row in rows_of(answer)[1:]]
+
+    store = str(world.stores["S01"])
+    assert await contacts() == ["退货", "地址", "'=新书"]
+    assert await contacts("store_manager", store_id=store) == ["退货", "'=新书"]
+    assert await contacts(store_id=store, channel="phone") == ["'=新书"]
+    assert await contacts(customer_id=card["id"]) == ["'=新书", "地址"]
+    (row,) = rows_of(
+        await export(
+            client, world, "interactions", columns=columns,
+            filters={"customer_id": other["id"]}, format="xlsx",
+        )
+    )[1:]  # fmt: skip
+    assert row == ["退货", "到店", "inbound", "S01", "Admin"]
+    for who, filters, status in (
+        ("store_manager", {}, 403),
+        ("store_manager", {"customer_id": card["id"]}, 200),
+        ("marketing", {}, 200),
+        ("manager", {"customer_id": str(new_id())}, 404),
+    ):
+        answer = await export(client, world, "interactions", who, filters=filters)
+        assert answer.status_code == status, who

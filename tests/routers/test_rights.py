@@ -138,6 +138,7 @@ WHO_MAY: Mapping[str, frozenset[Role] | None] = {
     "DELETE /v1/api-clients/{client_id}/keys/{key_id}": ADMIN,
     "POST /v1/exports/customers": LEADERS | MARKETING,
     "POST /v1/exports/purchases": LEADERS,
+    "POST /v1/exports/interactions": LEADERS | MARKETING,
     "POST /v1/exports/pos-events": LEADERS,
     "POST /v1/exports/audit": HEADQUARTERS,
     "GET /v1/exports": HEADQUARTERS | AUDITOR,

@@ -10,10 +10,14 @@ from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core import clock
+from app.core.config import Settings
 from app.core.database import Database, raw_connection
 from app.core.ids import new_id
 from app.rules.access import Actor
+from app.schemas.exports import ContactFilters, ReceiptFilters
 from app.services.audit import AuditFilter, list_audit_entries
+from app.services.exporting.contacts import ContactTable
+from app.services.exporting.receipts import ReceiptTable
 from app.services.interactions import list_next_steps
 from app.services.pos_intake import list_events
 from app.services.unattached_interactions import list_unattached
@@ -140,3 +144,45 @@ async def test_a_list_is_read_in_the_order_of_an_index(
     async with database.transaction() as session:
         known = "SELECT count(*) FROM pg_indexes WHERE indexname = :index"
         assert await session.scalar(text(known), {"index": index}) == 1
+
+
+def receipts_of(**filters: Any) -> Listing:
+    """Return a page of a file of receipts, not the first."""
+    table = ReceiptTable(MANAGER, ReceiptFilters(**filters))
+    place = (new_id(), NOW.date(), new_id())
+    if "customer_id" in filters:
+        place = (NOW, new_id())  # type: ignore[assignment]
+    return lambda session: table.page(session, place, 500)
+
+
+def contacts_of(**filters: Any) -> Listing:
+    """Return a page of a file of contacts, not the first."""
+    table = ContactTable(MANAGER, Settings(_env_file=None), ContactFilters(**filters))
+    place = (NOW if "customer_id" in filters else NOW.date(), new_id())
+    return lambda session: table.page(session, place, 500)
+
+
+@pytest.mark.parametrize(
+    ("listing", "sorted_by"),
+    [
+        pytest.param(receipts_of(), "Presorted Key: store_id, business_day", id="receipts"),
+        pytest.param(
+            receipts_of(store_id=new_id(), business_day_from=NOW.date()),
+            "Presorted Key: business_day", id="receipts of a store",
+        ),
+        pytest.param(receipts_of(customer_id=new_id()), None, id="receipts of a card"),
+        pytest.param(contacts_of(), None, id="contacts"),
+        pytest.param(contacts_of(store_id=new_id()), None, id="contacts of a store"),
+        pytest.param(contacts_of(customer_id=new_id()), None, id="contacts of a card"),
+    ],
+)  # fmt: skip
+async def test_a_page_of_a_file_is_read_from_an_index_and_sorts_a_day_at_most(
+    database: Database, listing: Listing, sorted_by: str | None
+) -> None:
+    plan = await plan_of(database, listing)
+    assert "using ix_" in plan
+    assert "Seq Scan" not in plan
+    assert ("Sort" in plan) is (sorted_by is not None)
+    if sorted_by is not None:
+        assert "Incremental Sort" in plan
+        assert sorted_by in plan
