@@ -7,7 +7,9 @@ from app.routers import (
     catalogue,
     channels,
     consents,
+    contacts,
     copies,
+    custom_fields,
     customer_360,
     customer_search,
     customers,
@@ -28,6 +30,7 @@ from app.routers import (
     stores,
     tiers,
     timeline,
+    verification,
     vocabulary,
 )
 
@@ -36,6 +39,9 @@ ROUTERS = (
     customers.router,
     merges.router,
     customer_search.router,
+    verification.router,
+    contacts.router,
+    custom_fields.router,
     consents.router,
     disclosures.router,
     copies.router,

@@ -17,7 +17,6 @@ from app.vocabulary import FieldType
 
 MAXIMUM_TEXT: Final = 2000
 DEFAULT_MAXIMUM_TEXT: Final = 500
-MAXIMUM_CHOICES: Final = 100
 MAXIMUM_NUMBER: Final = 999_999_999_999_999
 """Whole numbers up to here are exact wherever JSON is read."""
 FIRST_YEAR, LAST_YEAR = 1800, 9990

@@ -10,16 +10,18 @@ from sqlmodel import col
 
 from app.core import clock
 from app.core.errors import FieldError, InvalidInputError, NotFoundError, PreconditionFailedError
-from app.models import ApiClient, AuditEntry, Product, Source, Staff, Store
+from app.models import ApiClient, AuditEntry, CustomField, Product, Source, Staff, Store
 from app.rules.access import Actor
 from app.services.trail import record_action
 from app.vocabulary import Action
 
 Row = TypeVar("Row")
-Versioned = TypeVar("Versioned", ApiClient, Product, Source, Staff, Store)
+Versioned = TypeVar("Versioned", ApiClient, CustomField, Product, Source, Staff, Store)
 
 # Each of these raises the version of what it is done to by one.
-_NEW_VERSION: tuple[Action, ...] = (Action.CHANGED, Action.DISABLED, Action.ENABLED)
+_NEW_VERSION: tuple[Action, ...] = (
+    Action.CHANGED, Action.DISABLED, Action.ENABLED, Action.ARCHIVED, Action.RESTORED,
+)  # fmt: skip
 
 
 def page_of(

@@ -63,6 +63,20 @@ WHO_MAY: Mapping[str, frozenset[Role] | None] = {
     "GET /v1/customers/{customer_id}/erasures/{erasure_id}": HEADQUARTERS,
     "POST /v1/customers/{customer_id}/erasures/{erasure_id}/cancel": HEADQUARTERS,
     "GET /v1/erasures": HEADQUARTERS,
+    "POST /v1/customers/{customer_id}/verifications": COUNTER,
+    "GET /v1/customers/due-for-verification": COUNTER | MARKETING | AUDITOR,
+    "POST /v1/customers/{customer_id}/contacts": COUNTER,
+    "GET /v1/customers/{customer_id}/contacts": COUNTER | MARKETING | AUDITOR,
+    "GET /v1/customers/{customer_id}/contacts/{contact_id}": COUNTER | MARKETING | AUDITOR,
+    "PATCH /v1/customers/{customer_id}/contacts/{contact_id}": COUNTER,
+    "DELETE /v1/customers/{customer_id}/contacts/{contact_id}": COUNTER,
+    "POST /v1/custom-fields": HEADQUARTERS,
+    "GET /v1/custom-fields": COUNTER | MARKETING | AUDITOR,
+    "GET /v1/custom-fields/schema": COUNTER | MARKETING | AUDITOR,
+    "GET /v1/custom-fields/{field_id}": COUNTER | MARKETING | AUDITOR,
+    "PATCH /v1/custom-fields/{field_id}": HEADQUARTERS,
+    "POST /v1/custom-fields/{field_id}/archive": HEADQUARTERS,
+    "POST /v1/custom-fields/{field_id}/restore": HEADQUARTERS,
     "GET /v1/customers/{customer_id}/purchases": COUNTER | AUDITOR,
     "GET /v1/customers/{customer_id}/purchases/{purchase_id}": COUNTER | AUDITOR,
     "GET /v1/customers/{customer_id}/statistics": COUNTER | AUDITOR,
@@ -280,6 +294,15 @@ AT_STORES: Mapping[str, Mapping[str, int]] = {
     "DELETE /v1/customers/{customer_id}/identities/{identity_id}": {
         OWN: 200, OTHER: 403, NOBODYS: 200,
     },
+    "POST /v1/customers/{customer_id}/verifications": {OWN: 200, OTHER: 403, NOBODYS: 200},
+    # A person's card has no contact persons: who may change it is told so.
+    "POST /v1/customers/{customer_id}/contacts": {OWN: 409, OTHER: 403, NOBODYS: 409},
+    "PATCH /v1/customers/{customer_id}/contacts/{contact_id}": {
+        OWN: 409, OTHER: 403, NOBODYS: 409,
+    },
+    "DELETE /v1/customers/{customer_id}/contacts/{contact_id}": {
+        OWN: 409, OTHER: 403, NOBODYS: 409,
+    },
     "POST /v1/customers/{customer_id}/consents": {OWN: 201, OTHER: 403, NOBODYS: 201},
     "POST /v1/customers/{customer_id}/consents/withdraw-all": {
         OWN: 201, OTHER: 403, NOBODYS: 201,
@@ -307,6 +330,8 @@ BODIES: Mapping[str, Mapping[str, Any]] = {
     },
     "PATCH /v1/customers/{customer_id}": {"note": "x"},
     "POST /v1/customers/{customer_id}/identities": {"kind": "wechat", "value": "another"},
+    "POST /v1/customers/{customer_id}/contacts": {"name": "陈老师"},
+    "PATCH /v1/customers/{customer_id}/contacts/{contact_id}": {"decides": True},
     "POST /v1/customers/{customer_id}/interactions": {
         "channel": "phone",
         "direction": "inbound",
@@ -353,6 +378,7 @@ async def _objects(client: httpx.AsyncClient, world: World, whose: str) -> dict[
     ids = {
         "customer_id": card.json()["id"],
         "identity_id": card.json()["identities"][0]["id"],
+        "contact_id": str(new_id()),
         "interaction_id": contact.json()["id"],
         "staff_id": str(world.staff[person]),
         "absence_id": absence.json()["id"],
@@ -410,6 +436,8 @@ def test_every_object_that_a_store_has_stands_in_the_table_of_stores() -> None:
         and any(part in name for part in at_store)
     }
     everybody_reads = {
+        "GET /v1/customers/{customer_id}/contacts",
+        "GET /v1/customers/{customer_id}/contacts/{contact_id}",
         "GET /v1/customers/{customer_id}/consents",
         "GET /v1/customers/{customer_id}/consents/check",
         "GET /v1/customers/{customer_id}/consents/history",
