@@ -39,7 +39,7 @@ from app.web.dependencies import Allow, Idempotent, SessionDep, SettingsDep
 from app.web.documentation import ANY_REQUEST, SIGNED_IN, problems
 from app.web.findings import field_errors
 from app.web.pagination import Cursor, Limit, Page
-from app.web.parameters import InteractionId
+from app.web.parameters import AttachedInteractionId, UnattachedInteractionId
 from app.web.preconditions import set_etag
 from app.web.problems import PROBLEMS
 from app.web.route import HuikeRoute
@@ -164,7 +164,7 @@ async def list_unattached_interactions(
 
 @router.get(ONE, summary="Read a contact without a card", responses=problems(*ON_READING))
 async def get_unattached_interaction(
-    interaction_id: InteractionId, actor: Reader, session: SessionDep
+    interaction_id: UnattachedInteractionId, actor: Reader, session: SessionDep
 ) -> CallerContact:
     """Return a contact that has no card; once it has one it is read with its customer."""
     return _kept(await unattached_interactions.get_unattached(session, interaction_id), actor)
@@ -176,7 +176,7 @@ async def get_unattached_interaction(
     responses=problems(*SIGNED_IN, *ANY_REQUEST, "not-found", "card-merged", "card-erased"),
 )
 async def attach_interaction(
-    interaction_id: InteractionId,
+    interaction_id: AttachedInteractionId,
     body: AttachRequest,
     actor: Writer,
     session: SessionDep,

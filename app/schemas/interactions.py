@@ -225,7 +225,7 @@ class CallerContact(_Recorded):
 class AttachRequest(Input):
     """Whose contact it was."""
 
-    customer_id: UUID
+    customer_id: UUID = Field(examples=["0193a1c2-d3e4-7f00-8000-00000000c001"])
 
 
 class EntryFieldProblem(Output):

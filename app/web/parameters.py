@@ -30,6 +30,12 @@ PurchaseId = Annotated[
     UUID, _id("The id of a receipt of the card.", "0193a1c2-d3e4-7f00-8000-00000000b001")
 ]
 InteractionId = Annotated[UUID, _id("The id of a contact.", "0193a1c2-d3e4-7f00-8000-00000000d001")]
+UnattachedInteractionId = Annotated[
+    UUID, _id("The id of a contact without a card.", "0193a1c2-d3e4-7f00-8000-00000000d002")
+]
+AttachedInteractionId = Annotated[
+    UUID, _id("The id of a contact without a card.", "0193a1c2-d3e4-7f00-8000-00000000d003")
+]
 MergeId = Annotated[UUID, _id("The id of a merge.", "0193a1c2-d3e4-7f00-8000-00000000c00a")]
 StoreId = Annotated[UUID, _id("The id of a shop.", "0193a1c2-d3e4-7f00-8000-000000000001")]
 StaffId = Annotated[

@@ -42,8 +42,12 @@ def _event_id(body: bytes) -> str | None:
 
 
 def _current_version(case: Case[Any]) -> str | None:
-    """Return the ETag of the object that a case is about: what the first three parts name."""
-    path = "/".join(case.formatted_path.split("/")[:4])
+    """Return the ETag of the object that a case is about: what the first three parts name.
+
+    An interaction has a version of its own beside its card's.
+    """
+    parts = case.formatted_path.split("/")
+    path = "/".join(parts[: 6 if parts[4:5] == ["interactions"] else 4])
     headers = {"Authorization": f"Bearer {os.environ['HUIKE_FUZZ_TOKEN']}"}
     version: str | None = OWN_CLIENT.get(f"{WORLD['url']}{path}", headers=headers).headers.get(
         "etag"

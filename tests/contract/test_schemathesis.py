@@ -59,11 +59,17 @@ def objects_of_the_examples(service: RunningService) -> dict[str, str]:
         card = read(f"/v1/customers/{service.customer_id}")
         receipts = read(f"/v1/customers/{service.customer_id}/purchases")["items"]
         absence = {"starts_on": "2026-12-01", "ends_on": "2026-12-01", "reason": "leave"}
+        contact = {"channel": "phone", "direction": "inbound", "subject": "询问教辅到货"}
         product = made("/v1/products", sku="BK-1", title="江南小巷的清晨", category="文学")
         return {
             "0193a1c2-d3e4-7f00-8000-00000000c001": card["id"],
             "0193a1c2-d3e4-7f00-8000-00000000c002": card["identities"][0]["id"],
             "0193a1c2-d3e4-7f00-8000-00000000b001": receipts[0]["id"],
+            "0193a1c2-d3e4-7f00-8000-00000000d001": made(
+                f"/v1/customers/{card['id']}/interactions", **contact, next_step="到货后电话通知"
+            )["id"],
+            "0193a1c2-d3e4-7f00-8000-00000000d002": made("/v1/interactions", **contact)["id"],
+            "0193a1c2-d3e4-7f00-8000-00000000d003": made("/v1/interactions", **contact)["id"],
             "0193a1c2-d3e4-7f00-8000-000000000001": str(world.stores["S01"]),
             "0193a1c2-d3e4-7f00-8000-000000000002": str(colleague),
             "0193a1c2-d3e4-7f00-8000-000000000003": made(
