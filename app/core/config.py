@@ -135,6 +135,9 @@ class Settings(BaseSettings):
     keep_unknown_callers_days: Days = Field(
         default=365, description="How long contacts with unknown callers are kept; 0: for ever."
     )
+    keep_import_files_days: Days = Field(
+        default=7, description="An import that nobody goes on with is cancelled so late; 0: never."
+    )
     keep_delivered_days: Days = Field(
         default=30, description="How long delivered events of the outbox are kept; 0: for ever."
     )

@@ -25,6 +25,7 @@ TABLE_NAMES: Final[Mapping[str, tuple[str, str]]] = {
     "erasure": ("Requests to erase", "删除申请"),
     "customer_merge": ("Merges of cards", "客户卡合并"),
     "customer_merge_item": ("What merges moved", "合并明细"),
+    "import_item": ("What imports wrote", "导入明细"),
     "audit_entry": ("Who did what", "操作记录"),
 }
 
@@ -48,7 +49,8 @@ COLUMN_NAMES: Final[Mapping[str, str]] = {
     "family": "家庭成员", "fields": "字段", "fingerprint": "方案指纹",
     "first_purchase_on": "首次购买日", "from_customer_id": "原客户卡编号", "gender": "性别",
     "gross": "销售额", "gross_365": "销售额（365天）", "home_store_id": "归属门店编号",
-    "id": "编号", "inbound": "客户发起次数", "inbound_365": "客户发起次数（365天）",
+    "id": "编号", "import_id": "导入编号", "kept": "未撤销原因", "key": "导入键",
+    "position": "导入位置", "inbound": "客户发起次数", "inbound_365": "客户发起次数（365天）",
     "industry": "行业", "interaction_id": "互动编号", "interests": "兴趣", "is_primary": "是否主要",
     "isbn": "ISBN", "job_title": "职务", "kind": "类型", "label": "标签",
     "last_contact_at": "最近互动时间", "last_inbound_at": "最近客户发起时间",

@@ -105,6 +105,7 @@ CUSTOMER_TABLES: Final[tuple[CustomerTable, ...]] = (
         OnMerge.REBUILT,
         OnErasure.DELETED,
         ("characters", "letters", "initials"),
+        is_copied=False,
     ),
     CustomerTable(
         CustomerContact,
@@ -129,9 +130,15 @@ CUSTOMER_TABLES: Final[tuple[CustomerTable, ...]] = (
     CustomerTable(CustomerConsent, OnMerge.JOINS, OnErasure.KEPT),
     CustomerTable(Disclosure, OnMerge.STAYS, OnErasure.CLEARED, ("reason",)),
     CustomerTable(Erasure, OnMerge.STAYS, OnErasure.KEPT),
-    CustomerTable(DuplicateCard, OnMerge.STAYS, OnErasure.KEPT),
-    CustomerTable(DuplicateKey, OnMerge.REBUILT, OnErasure.DELETED, ("key", "refinement")),
+    CustomerTable(DuplicateCard, OnMerge.STAYS, OnErasure.KEPT, is_copied=False),
+    CustomerTable(
+        DuplicateKey,
+        OnMerge.REBUILT,
+        OnErasure.DELETED,
+        ("key", "refinement"),
+        is_copied=False,
+    ),
     CustomerTable(CustomerMerge, OnMerge.STAYS, OnErasure.CLEARED, ("plan", "before", "reason")),
     CustomerTable(CustomerMergeItem, OnMerge.STAYS, OnErasure.CLEARED, ("before",)),
-    CustomerTable(ImportItem, OnMerge.STAYS, OnErasure.CLEARED, ("before",)),
+    CustomerTable(ImportItem, OnMerge.STAYS, OnErasure.CLEARED, ("key", "before")),
 )  # fmt: skip

@@ -15,7 +15,7 @@ import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
-from app.models import Customer, CustomerMerge, CustomerMergeItem, PosEvent
+from app.models import Customer, CustomerMerge, CustomerMergeItem, ImportItem, PosEvent
 from app.queries.customer_tables import CUSTOMER_TABLES, CustomerTable, OnErasure
 
 NAME_OF_ERASED: Final = "已删除"
@@ -57,6 +57,13 @@ WHERE id = ANY($1::uuid[])
 _MERGES = """
 SELECT id FROM customer_merge
 WHERE customer_id = ANY($1::uuid[]) OR loser_ids ?| $2::text[]
+"""
+# Of a merge that was undone another card stayed, and said for a while what the person's card says.
+_CLEAR_HISTORY_OF_MERGES = """
+UPDATE customer_change AS c SET changes = '{}'
+FROM customer_merge AS m
+WHERE m.id = ANY($1::uuid[]) AND c.customer_id = m.customer_id
+    AND c.changed_at BETWEEN m.merged_at AND m.undone_at
 """
 # The customer goes, goods and amounts stay: the event can still be posted, to nobody. A hash of
 # what was said could be tried out phone by phone.
@@ -109,6 +116,27 @@ UPDATE idempotency_key SET body = NULL, headers = '{}'
 WHERE mentions && ($1::uuid[] || ARRAY(
     SELECT id FROM interaction WHERE customer_id = ANY($1::uuid[])))
 """
+# A receipt's key stays, since it finds the receipt; a contact's says whom the file named.
+_CLEAR_IMPORTED = """
+UPDATE import_item SET before = NULL,
+    key = CASE WHEN strpos(key, E'\\t') > 0 THEN NULL ELSE key END
+WHERE customer_id = ANY($1::uuid[])
+"""
+_CLEAR_IMPORTED_BY_NAME = """
+UPDATE import_item AS i SET key = NULL
+FROM import_job AS j
+WHERE j.kind = 'interactions' AND i.import_id = j.id AND i.customer_id IS NULL
+    AND i.key = ANY($1::text[])
+"""
+# A file that could not be read may tell of anybody, as may what was taken for its names of columns.
+# Of other files nothing is left once they are in.
+_FORGET_UNREADABLE_FILES = """
+WITH failed AS (
+    UPDATE import_job SET columns = '[]', mapping = '{}', sample = '[]'
+    WHERE status = 'failed' RETURNING id
+)
+DELETE FROM import_chunk AS c USING failed WHERE c.import_id = failed.id
+"""
 _FORGET_PAIRS = """
 DELETE FROM duplicate_pair WHERE first_id = ANY($1::uuid[]) OR second_id = ANY($1::uuid[])
 """
@@ -159,12 +187,17 @@ async def clear_customer_tables(
     for table in CUSTOMER_TABLES:
         if table.model is PosEvent:
             await connection.execute(_CLEAR_EVENTS, list(cards))
+        elif table.model is ImportItem:
+            await connection.execute(_CLEAR_IMPORTED, list(cards))
         elif table.model in {CustomerMerge, CustomerMergeItem}:
             # By the merge rather than by the card: it tells of those it took as well, even if it
             # was undone.
             merges = await connection.fetch(_MERGES, list(cards), [str(card) for card in cards])
+            ids = [row["id"] for row in merges]
             column = "id" if table.model is CustomerMerge else "merge_id"
-            await connection.execute(_statement(table, column), [row["id"] for row in merges])
+            await connection.execute(_statement(table, column), ids)
+            if table.model is CustomerMerge:
+                await connection.execute(_CLEAR_HISTORY_OF_MERGES, ids)
         elif table.on_erasure is not OnErasure.KEPT:
             column = "id" if table.model is Customer else "customer_id"
             await connection.execute(_statement(table, column), list(cards))
@@ -203,6 +236,10 @@ async def clear_other_tables(
     await connection.execute(_FORGET_AWAITED_IDENTITIES, *triples)
     await connection.execute(_FORGET_ANSWERS, [*cards, *(row["id"] for row in contacts)])
     await connection.execute(_FORGET_PAIRS, list(cards))
+    await connection.execute(
+        _CLEAR_IMPORTED_BY_NAME, ["\t".join(triple) for triple in zip(*triples, strict=True)]
+    )
+    await connection.execute(_FORGET_UNREADABLE_FILES)
 
 
 def _statement(table: CustomerTable, key: str) -> str:

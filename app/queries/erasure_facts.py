@@ -15,7 +15,11 @@ SELECT w.id,
     (SELECT max(p.business_day) FROM purchase AS p
      WHERE p.customer_id = w.id AND p.status = 'posted' AND p.kind = 'sale') AS last_sale_on,
     (SELECT max((m.merged_at AT TIME ZONE $2)::date) FROM customer_merge AS m
-     WHERE m.customer_id = w.id AND m.status = 'done') AS last_merge_on
+     WHERE m.customer_id = w.id AND m.status = 'done') AS last_merge_on,
+    EXISTS (
+        SELECT FROM import_job AS j
+        WHERE j.status IN ('uploaded', 'checking', 'checked', 'running', 'undoing'))
+        AS import_is_open
 FROM unnest($1::uuid[]) AS w (id)
 """
 _ERASED_SINCE = """
@@ -40,7 +44,9 @@ async def facts_of(
     rows = await connection.fetch(_FACTS, list(customer_ids), timezone)
     return {
         UUID(str(row["id"])): ErasureFacts(
-            last_sale_on=row["last_sale_on"], last_merge_on=row["last_merge_on"]
+            last_sale_on=row["last_sale_on"],
+            last_merge_on=row["last_merge_on"],
+            import_is_open=row["import_is_open"],
         )
         for row in rows
     }

@@ -5,7 +5,7 @@ Raw asyncpg, since COPY takes a million rows in the time that an INSERT takes so
 
 import io
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
@@ -65,6 +65,32 @@ ORDER BY customer_id, occurred_at, id
 def event_of(import_id: UUID) -> str:
     """Return what the receipts of an import have in place of a till's event."""
     return f"import:{import_id}"
+
+
+# What was taken for names of columns in a file that nobody could read may be anything.
+_GIVE_UP = """
+UPDATE import_job SET status = 'cancelled', finished_at = $2, updated_at = $2,
+    version = version + 1, sample = '[]',
+    columns = CASE status WHEN 'failed' THEN '[]' ELSE columns END,
+    mapping = CASE status WHEN 'failed' THEN '{}' ELSE mapping END
+WHERE id IN (
+    SELECT id FROM import_job
+    WHERE status IN ('awaiting_file', 'uploaded', 'checked', 'failed') AND updated_at <= $1
+    ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED)
+RETURNING id
+"""
+_FORGET_GIVEN_UP = tuple(
+    f"DELETE FROM {table} WHERE import_id = ANY($1::uuid[])"  # noqa: S608
+    for table in ("import_chunk", "import_row", "import_line")
+)
+
+
+async def give_up(connection: Any, before: datetime, at: datetime, limit: int) -> int:
+    """Cancel imports that nobody has touched since, and delete their files; return how many."""
+    ids = [row["id"] for row in await connection.fetch(_GIVE_UP, before, at, limit)]
+    for statement in _FORGET_GIVEN_UP:
+        await connection.execute(statement, ids)
+    return len(ids)
 
 
 async def add_chunk(connection: Any, import_id: UUID, number: int, body: bytes) -> None:

@@ -18,7 +18,7 @@ class ErasureFacts:
 
     last_sale_on: date | None = None
     last_merge_on: date | None = None
-    import_is_running: bool = False
+    import_is_open: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +53,11 @@ def _merge_in_dispute(facts: ErasureFacts, terms: ErasureTerms) -> Deferral | No
     return _held(DeferralReason.MERGE_IN_DISPUTE, facts.last_merge_on, terms.merge_dispute_days)
 
 
-def _import_running(facts: ErasureFacts, _terms: ErasureTerms) -> Deferral | None:
-    """Hold while a file is being imported: it may be about to write the person once more."""
-    if not facts.import_is_running:
+def _import_open(facts: ErasureFacts, _terms: ErasureTerms) -> Deferral | None:
+    """Hold while a file is under way, read or not: it may write the person once more."""
+    if not facts.import_is_open:
         return None
-    return Deferral(DeferralReason.IMPORT_RUNNING, None)
+    return Deferral(DeferralReason.IMPORT_OPEN, None)
 
 
 def _held(reason: DeferralReason, began_on: date | None, days: int) -> Deferral | None:
@@ -66,7 +66,7 @@ def _held(reason: DeferralReason, began_on: date | None, days: int) -> Deferral 
     return Deferral(reason, began_on + timedelta(days=days + 1))
 
 
-DEFERRALS: Final[tuple[Rule, ...]] = (_return_period, _merge_in_dispute, _import_running)
+DEFERRALS: Final[tuple[Rule, ...]] = (_return_period, _merge_in_dispute, _import_open)
 
 
 def decide_erasure(

@@ -21,7 +21,7 @@ from app.models import (
     SignInThrottle,
     UnattachedInteraction,
 )
-from app.queries import waiting_purchases
+from app.queries import imports, waiting_purchases
 from app.vocabulary import EventStatus
 
 CHUNK = 5_000
@@ -60,6 +60,7 @@ async def forget_expired(
         for name, (table, condition) in run_out.items()
     }
     counts["awaited"] = await _stop_waiting(session, settings, now)
+    counts["imports"] = await _give_up_imports(session, settings, now)
     # A full portion may have been the last one: then the next finds nothing.
     remaining = sum(count >= CHUNK for count in counts.values())
     return {**counts, "remaining": remaining}
@@ -119,6 +120,14 @@ async def _stop_waiting(session: AsyncSession, settings: Settings, now: datetime
         return 0
     before = now - timedelta(days=settings.keep_awaited_days)
     return await waiting_purchases.stop_waiting(await raw_connection(session), before, now, CHUNK)
+
+
+async def _give_up_imports(session: AsyncSession, settings: Settings, now: datetime) -> int:
+    """Cancel imports that nobody goes on with, and delete their files."""
+    if settings.keep_import_files_days == 0:
+        return 0
+    before = now - timedelta(days=settings.keep_import_files_days)
+    return await imports.give_up(await raw_connection(session), before, now, CHUNK)
 
 
 async def _delete_some(

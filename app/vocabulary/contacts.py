@@ -105,7 +105,7 @@ class DeferralReason(Code):
         "A merge of the card can still be undone",
         "合并尚可撤销",
     )
-    IMPORT_RUNNING = "import_running", "An import is running", "导入正在进行"
+    IMPORT_OPEN = "import_open", "A file is being imported", "有文件正在导入"
 
 
 class TimelineKind(Code):

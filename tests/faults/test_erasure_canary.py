@@ -26,7 +26,8 @@ from app.models import metadata
 from app.queries.customer_tables import CUSTOMER_TABLES, OnErasure
 from app.vocabulary import SourceMode
 from tests.conftest import client_of
-from tests.support.cards import seen
+from tests.support import import_files, merging
+from tests.support.cards import create_card, read_card, seen
 from tests.support.events import refund, sale
 from tests.support.shop import Shop
 from tests.support.world import World, build_world
@@ -122,6 +123,8 @@ class Person:
             "occupation": f"{MARK}饲养员", "employer": f"{MARK}鸟店", "job_title": f"{MARK}店长",
             "region": f"{MARK}区", "address": "七十七号", "note": "她怕猫",
             "home_store_id": str(self.world.stores["S01"]),
+            "tags": [f"{MARK}迷"], "interests": [MARK],
+            "family": [{"relation": "child", "name": f"{MARK}小宝", "note": MARK}],
             "identities": [
                 {"kind": "phone", "value": PHONE, "label": MARK},
                 {"kind": "phone", "value": OLD_PHONE},
@@ -133,8 +136,8 @@ class Person:
         self.card = await self.ask("POST", "/v1/customers", person)
         self.other = await self.ask(
             "POST", "/v1/customers",
-            {"kind": "individual", "name": SECOND_NAME, "note": MARK, "identities": [
-                {"kind": "email", "value": f"second.{EMAIL}"}]},
+            {"kind": "individual", "name": SECOND_NAME, "note": MARK, "allow_duplicate": True,
+             "identities": [{"kind": "email", "value": f"second.{EMAIL}"}]},
         )  # fmt: skip
         path = f"/v1/customers/{self.card['id']}"
         self.card = await self.ask(
@@ -197,6 +200,33 @@ class Person:
         assert (await self.shop.send(tested))["customer"]["name"] == NAME
         await self.shop.use_mode(SourceMode.LIVE)
 
+    async def is_in_files(self) -> None:
+        """Stand in files that are brought in: known, unknown, and in one that nobody can read."""
+        cards = f"姓名,手机,职业,备注\n{NAME},{PHONE},{MARK}学者,{MARK}\n"
+        contacts = f"日期,渠道,手机,主题,内容\n2026-11-02,电话,{OLD_PHONE},{MARK},{NAME}问书\n"
+        for kind, content, more in (
+            ("cards", cards, {"on_existing": "update"}),
+            ("interactions", contacts, {}),
+        ):
+            job = await self.brought_in(content, kind=kind, **more)
+            assert job["status"] == "checked", job
+            done = await self.do(await import_files.ask(self.client, self.world, job, "run"))
+            assert done["status"] == "done", done
+        failed = await self.brought_in(f"{NAME},{PHONE}\n{NAME},{PHONE}\n", kind="cards")
+        assert failed["status"] == "failed", failed
+
+    async def brought_in(self, content: str, **body: Any) -> dict[str, Any]:
+        """Upload a file and have it checked."""
+        return await self.do(
+            await import_files.upload(self.client, self.world, content.encode(), **body)
+        )
+
+    async def do(self, job: dict[str, Any]) -> dict[str, Any]:
+        """Do what an import waits for."""
+        return await import_files.step(
+            self.client, self.world, self.database, self.shop.settings, job
+        )
+
     async def is_taken_for_two(self) -> None:
         """Be found twice, and merged: the other card's id leads to this one from then on."""
         first, second = sorted([self.card["id"], self.other["id"]])
@@ -206,24 +236,13 @@ class Person:
             " ON CONFLICT DO NOTHING",
             first=UUID(first), second=UUID(second), at=clock.now(), note=MARK,
         )  # fmt: skip
-        merge = new_id()
+        await merging.merge(self.client, self.world, self.card["id"], [self.other["id"]])
         await self.run(
-            "INSERT INTO customer_merge (customer_id, id, loser_ids, status, fingerprint, plan,"
-            " before, merged_at, actor_kind) VALUES (:winner, :merge, :losers, 'done', 'f',"
-            " :plan, :plan, :at, 'system')",
-            winner=UUID(self.card["id"]), merge=merge, losers=json.dumps([self.other["id"]]),
-            plan=json.dumps({"name": [NAME, SECOND_NAME]}), at=clock.now() - timedelta(days=20),
-        )  # fmt: skip
-        await self.run(
-            "INSERT INTO customer_merge_item (customer_id, merge_id, object_type, object_key,"
-            " from_customer_id, before) VALUES (:winner, :merge, 'customer', '', :loser, :before)",
-            winner=UUID(self.card["id"]), merge=merge, loser=UUID(self.other["id"]),
-            before=json.dumps({"note": MARK}),
-        )  # fmt: skip
-        await self.run(
-            "UPDATE customer SET status = 'merged', merged_into_id = :winner WHERE id = :loser",
-            winner=UUID(self.card["id"]), loser=UUID(self.other["id"]),
-        )  # fmt: skip
+            "UPDATE customer_merge SET merged_at = merged_at - interval '20 days', reason = :mark",
+            mark=MARK,
+        )
+        self.card = await self.ask("GET", f"/v1/customers/{self.card['id']}")
+        assert self.card["merged_ids"] == [self.other["id"]]
 
     async def is_written_where_this_story_has_no_chapter_yet(self) -> None:
         """Write into every personal column that no chapter has reached."""
@@ -311,6 +330,7 @@ async def test_nothing_is_left_of_an_erased_person(
         await person.gets_cards()
         await person.is_written_about()
         await person.buys()
+        await person.is_in_files()
         await person.is_taken_for_two()
         await person.is_written_where_this_story_has_no_chapter_yet()
         before = await canaries_of(fresh_database)
@@ -326,6 +346,7 @@ async def test_nothing_is_left_of_an_erased_person(
         assert {
             ("idempotency_key", "body"), ("duplicate_pair", "note"),
             ("unattached_purchase", "awaits_value"), ("unattached_interaction", "body"),
+            ("import_chunk", "body"), ("customer_search_key", "letters"),
         } <= set(before)  # fmt: skip
         figures = await figures_of(fresh_database)
 
@@ -368,3 +389,34 @@ async def nothing_is_answered(person: Person) -> None:
         gone = await client.get(f"/v1/customers/{card['id']}", headers=headers)
         assert gone.status_code == 410
         assert found_in(gone.text) == []
+
+
+async def test_nothing_is_left_with_another_who_was_taken_for_the_person(
+    fresh_database: Database, settings: Settings
+) -> None:
+    world = await build_world(fresh_database)
+    async with client_of(fresh_database, settings) as client:
+        person = Person(client, world, fresh_database, settings)
+        stays = await create_card(client, world, name="李明朗")
+        await person.gets_cards()
+        done = await merging.merge(client, world, stays["id"], [person.card["id"]])
+        taken = await read_card(client, world, stays["id"])
+        await person.ask(
+            "PATCH", f"/v1/customers/{stays['id']}", {"note": "x"},
+            If_Match=f'"v{taken["version"]}"',
+        )  # fmt: skip
+        await merging.undo(client, world, done)
+        await person.ask("POST", f"/v1/customers/{person.other['id']}/erasures")
+        card = await read_card(client, world, stays["id"])
+        places = await canaries_of(fresh_database)
+        assert {"customer_change", "customer_merge"} <= {table for table, _ in places}
+
+        await person.ask("POST", f"/v1/customers/{person.card['id']}/erasures")
+
+        assert await canaries_of(fresh_database) == {}
+        assert await read_card(client, world, stays["id"]) == card
+        headers = world.headers("admin")
+        history = await client.get(f"/v1/customers/{stays['id']}/changes", headers=headers)
+        assert history.json()["items"][-1]["changes"]["name"] == [None, "李明朗"]
+        merge = await client.get(f"/v1/merges/{done['id']}", headers=headers)
+        assert (merge.status_code, merge.json()["plan"]) == (200, None)

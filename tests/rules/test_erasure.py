@@ -44,16 +44,16 @@ def ago(days: int) -> date:
         ),
         pytest.param(ErasureFacts(last_merge_on=ago(31)), [], id="an old merge"),
         pytest.param(
-            ErasureFacts(import_is_running=True),
-            [(DeferralReason.IMPORT_RUNNING, None)],
+            ErasureFacts(import_is_open=True),
+            [(DeferralReason.IMPORT_OPEN, None)],
             id="an import: nobody can tell until when",
         ),
         pytest.param(
-            ErasureFacts(last_sale_on=TODAY, last_merge_on=TODAY, import_is_running=True),
+            ErasureFacts(last_sale_on=TODAY, last_merge_on=TODAY, import_is_open=True),
             [
                 (DeferralReason.RETURN_PERIOD, date(2026, 12, 6)),
                 (DeferralReason.MERGE_IN_DISPUTE, date(2026, 12, 29)),
-                (DeferralReason.IMPORT_RUNNING, None),
+                (DeferralReason.IMPORT_OPEN, None),
             ],
             id="everything, in the order of the rules",
         ),
@@ -73,14 +73,14 @@ def test_periods_of_no_days_hold_nothing() -> None:
 
 
 def test_every_reason_of_the_vocabulary_has_a_rule() -> None:
-    facts = ErasureFacts(last_sale_on=TODAY, last_merge_on=TODAY, import_is_running=True)
+    facts = ErasureFacts(last_sale_on=TODAY, last_merge_on=TODAY, import_is_open=True)
     found = {deferral.reason for deferral in decide_erasure(facts, TERMS, TODAY)}
     assert found == set(DeferralReason)
     assert len(DEFERRALS) == len(found)
 
 
 def test_a_rule_can_be_added() -> None:
-    more = Deferral(DeferralReason.IMPORT_RUNNING, date(2027, 1, 1))
+    more = Deferral(DeferralReason.IMPORT_OPEN, date(2027, 1, 1))
     assert decide_erasure(ErasureFacts(), TERMS, TODAY, (*DEFERRALS, lambda *_: more)) == (more,)
 
 
