@@ -104,6 +104,9 @@ _SUMMARIES: Final = """
 """
 
 
+Shapes: TypeAlias = tuple[tuple[Column, bool], ...]
+
+
 async def run_probes(
     connection: Connection, probes: Sequence[Probe], store_ids: Sequence[UUID], limit: int
 ) -> list[Found]:
@@ -114,46 +117,51 @@ async def run_probes(
     """
     if not probes:
         return []
-    shapes = tuple(dict.fromkeys((probe.column, probe.patterns is not None) for probe in probes))
-    arguments: list[Any] = [list(store_ids), limit, MIXTURE_ROWS]
-    for column, is_by_pattern in shapes:
-        chosen = [
-            probe
-            for probe in probes
-            if probe.column is column and (probe.patterns is not None) is is_by_pattern
-        ]
-        arguments += [
-            [probe.place for probe in chosen],
-            [probe.text for probe in chosen],
-            [probe.end for probe in chosen],
-        ]
-        if is_by_pattern:
-            patterns = [probe.patterns for probe in chosen if probe.patterns is not None]
-            arguments += [
-                [pattern.characters for pattern in patterns],
-                [pattern.letters for pattern in patterns],
-                [pattern.initials for pattern in patterns],
-            ]
+    shapes, arguments = arranged(probes, store_ids, limit)
     rows = await connection.fetch(statement_of(shapes, bool(store_ids)), *arguments)
-    read = Counter(tuple(row["stretch"]) for row in rows)
+    stretches = [tuple(row["stretch"]) for row in rows]
+    read = Counter(stretches)
     return [
         Found(
             row["customer_id"],
             row["place"],
-            shapes[row["stretch"][0]][0],
-            shapes[row["stretch"][0]][1],
-            read[tuple(row["stretch"])] >= limit,
+            shapes[stretch[0]][0],
+            shapes[stretch[0]][1],
+            read[stretch] >= limit,
             row["characters"],
             row["letters"],
             row["initials"],
             row["home_store_id"],
         )
-        for row in rows
+        for row, stretch in zip(rows, stretches, strict=True)
     ]
 
 
+def arranged(
+    probes: Sequence[Probe], store_ids: Sequence[UUID], limit: int
+) -> tuple[Shapes, list[Any]]:
+    """Return the shapes of the probes, and the arguments of the statement of these shapes."""
+    shapes = tuple(dict.fromkeys((probe.column, probe.patterns is not None) for probe in probes))
+    arguments: list[Any] = [list(store_ids), limit, MIXTURE_ROWS]
+    for shape in shapes:
+        chosen = [probe for probe in probes if (probe.column, probe.patterns is not None) == shape]
+        arguments += [
+            [probe.place for probe in chosen],
+            [probe.text for probe in chosen],
+            [probe.end for probe in chosen],
+        ]
+        patterns = [probe.patterns for probe in chosen if probe.patterns is not None]
+        if patterns:
+            arguments += [
+                [pattern.characters for pattern in patterns],
+                [pattern.letters for pattern in patterns],
+                [pattern.initials for pattern in patterns],
+            ]
+    return shapes, arguments
+
+
 @cache
-def statement_of(shapes: tuple[tuple[Column, bool], ...], has_stores: bool) -> str:
+def statement_of(shapes: Shapes, has_stores: bool) -> str:
     """Return the statement of probes of these columns, with patterns or without.
 
     There are few of them, so that a connection has them all prepared.

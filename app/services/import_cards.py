@@ -21,7 +21,7 @@ from app.queries import imports, interactions, outbox
 from app.rules import tiering
 from app.rules.access import SYSTEM
 from app.rules.tiering import Step
-from app.services import completeness, tiers, unattached_interactions
+from app.services import completeness, search_keys, tiers, unattached_interactions
 from app.services.import_card_changes import change_cards, in_history, stored
 from app.vocabulary import (
     CustomerKind,
@@ -65,6 +65,7 @@ async def write_portion(
     attached = await _attach(session, settings, claimed, now)
     touched = [*changed.cards, *(card for *_, card in claimed)]
     await completeness.refresh_completeness(session, settings, sorted(set(touched)))
+    await search_keys.reindex(session, *touched)
     await imports.add_findings(connection, job.id, portion.findings)
     counts: dict[str, int] = defaultdict(int)
     for _, code, _ in portion.findings:
@@ -159,6 +160,7 @@ async def _create(
     )
     touched = [card["id"] for card in cards]
     await completeness.refresh_completeness(session, settings, touched)
+    await search_keys.reindex(session, *touched)
     return [
         (row["kind"], row["value"], row["customer_id"]) for row in claimed if row["was_awaited"]
     ]

@@ -16,7 +16,7 @@ from app.queries import import_undo as queries
 from app.queries.imports import touched_cards
 from app.rules.access import SYSTEM
 from app.rules.tiering import Step
-from app.services import completeness, tiers
+from app.services import completeness, search_keys, tiers
 from app.services.import_card_changes import restored
 from app.services.import_runs import count, end
 from app.services.imports import OBJECT_TYPE, lock_import
@@ -102,6 +102,7 @@ async def _change_back(
     actor = (str(job.created_by_kind), job.created_by_id)
     await import_rows.write_history(connection, now, actor, history)
     await completeness.refresh_completeness(session, settings, ids)
+    await search_keys.reindex(session, *ids)
 
 
 async def _settle(
