@@ -14,7 +14,7 @@ from app.core.config import Settings
 from app.models import Customer, CustomerContact, CustomerIdentity
 from app.rules.completeness import assess
 from app.schemas.card_parts import Completeness, CompletenessPartRead
-from app.vocabulary import CompletenessPart, CustomerKind, IdentityKind
+from app.vocabulary import CompletenessPart, CustomerKind, CustomerStatus, IdentityKind
 
 
 def _has_identity(kind: IdentityKind) -> ColumnElement[bool]:
@@ -62,6 +62,7 @@ def of(settings: Settings, kind: CustomerKind, present: Sequence[bool]) -> Compl
 def _score(settings: Settings) -> ColumnElement[int]:
     """Return the score in SQL, for sets of cards; :func:`app.rules.completeness.assess` says it."""
     return case(
+        (col(Customer.status) == CustomerStatus.ERASED, 0),
         *(
             (col(Customer.kind) == kind, _score_of(settings.completeness_weights[kind]))
             for kind in CustomerKind
