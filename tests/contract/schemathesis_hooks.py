@@ -84,7 +84,10 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
         kwargs["auth"] = signed_by_the_till
     if case.headers and "Idempotency-Key" in case.headers and not headers_are_wrong:
         case.headers["Idempotency-Key"] = new_id().hex
-    if "/contacts" in case.path and (case.path_parameters or {}).get("customer_id") == PERSON:
+    if (
+        "/{customer_id}/contacts" in case.path
+        and (case.path_parameters or {}).get("customer_id") == PERSON
+    ):
         # Only organizations have contact persons.
         case.path_parameters = {**case.path_parameters, "customer_id": WORLD["organization_id"]}
     if case.headers and case.headers.get("If-Match") == FIRST_VERSION:
