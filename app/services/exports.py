@@ -7,7 +7,7 @@ is added meanwhile at the list's beginning is not in it.
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, BinaryIO, Final
 from uuid import UUID
@@ -20,7 +20,7 @@ from sqlmodel import col
 from app.core import clock
 from app.core.config import Settings
 from app.core.database import Database, retrying
-from app.core.errors import FieldError
+from app.core.errors import FieldError, InvalidInputError
 from app.core.ids import new_id
 from app.integrations.sheets import Cell, XlsxFile, csv_begin, csv_rows
 from app.models import Export
@@ -67,7 +67,7 @@ async def begin_export(
     """
     columns = _chosen(await table.columns(session), given.columns)
     limit = settings.export_limit_rows
-    if await table.count(session, limit + 1) > limit:
+    if await _count(session, table, limit + 1) > limit:
         raise not_acceptable(
             [
                 FieldError(
@@ -147,6 +147,19 @@ async def list_exports(
         query.order_by(*(part.desc() for part in position)).limit(limit + 1)
     )
     return page_of(found.all(), limit, lambda export: [export.requested_at, export.id])
+
+
+async def _count(session: AsyncSession, table: Table[Any], at_most: int) -> int:
+    try:
+        return await table.count(session, at_most)
+    except InvalidInputError as error:
+        # What a list finds wrong with its parameters, a file finds wrong with its filters.
+        raise not_acceptable(
+            [
+                replace(part, pointer=part.pointer.replace("/query/", "/filters/", 1))
+                for part in error.errors
+            ]
+        ) from error
 
 
 def _chosen(columns: Sequence[Column[Row]], wanted: Sequence[str] | None) -> Sequence[Column[Row]]:

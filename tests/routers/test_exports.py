@@ -241,6 +241,11 @@ async def test_who_may_take_which_cards_away(
         ({"columns": []}, [("/columns", "too-short")]),
         ({"columns": ["name", "secret"]}, [("/columns/1", "unknown")]),
         ({"filters": {"kind": "robot"}}, [("/filters/kind", "enum")]),
+        ({"filters": {"custom": ["height:180"]}}, [("/filters/custom", "unknown")]),
+        (
+            {"filters": {"completeness_below": 0}},
+            [("/filters/completeness_below", "greater-than-equal")],
+        ),
         ({"filters": {"colour": "red"}}, [("/filters/colour", "extra-forbidden")]),
         ({"sort": "note"}, [("/sort", "literal-error")]),
         ({"unmask_reason": " "}, [("/unmask_reason", "string-too-short")]),
