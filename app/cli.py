@@ -394,6 +394,26 @@ def rebuild_search() -> None:
     _run(settings, work)
 
 
+@app.command("scan-duplicates")
+def scan_duplicates(
+    full: Annotated[
+        bool, typer.Option("--full", help="Compare all cards again, not only changed ones.")
+    ] = False,
+) -> None:
+    """Look for cards that may be one customer's, now, and put them on the work list."""
+    settings = _settings()
+
+    async def work(_signals: "StopSignals") -> None:
+        from app.core.runtime import prepared_database
+        from app.jobs.duplicates import run_scan
+
+        async with prepared_database(settings) as addresses:
+            counts = await run_scan(addresses.service, settings, full=full)
+        print(", ".join(f"{name} {count}" for name, count in counts.items()))
+
+    _run(settings, work)
+
+
 @app.command("create-admin")
 def create_admin(
     username: str,

@@ -15,6 +15,7 @@ from app.core.database import Database, retrying
 from app.core.exclusive import alone
 from app.services import (
     completeness,
+    duplicate_decisions,
     erasures,
     housekeeping,
     nights,
@@ -58,11 +59,17 @@ async def _search(session: AsyncSession, settings: Settings, as_of: date) -> Map
     return await search_keys.give_missing(session)
 
 
+async def _duplicates(session: AsyncSession, settings: Settings, as_of: date) -> Mapping[str, int]:
+    # A scan may take longer than a night should: a worker runs it beside.
+    return {"queued": int(await duplicate_decisions.queue_scan(session, full=False))}
+
+
 STEPS: Final[tuple[tuple[str, Portion], ...]] = (
     ("metrics", _metrics),
     ("tiers", tiers.reconcile),
     (completeness.STEP, completeness.reconcile),
     ("search", _search),
+    ("duplicates", _duplicates),
     ("housekeeping", _housekeeping),
     ("erasures", _erasures),
 )

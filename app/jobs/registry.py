@@ -8,9 +8,11 @@ from uuid import UUID
 
 from app.core.config import Settings
 from app.core.database import Database
+from app.jobs.duplicates import run_scan_job
 from app.jobs.imports import run_import_job
 from app.jobs.nightly import run_night
 from app.jobs.upkeep import build_search
+from app.services.duplicate_decisions import SCAN_JOB
 from app.services.imports import JOB as IMPORT
 
 
@@ -42,9 +44,16 @@ async def _search(context: JobContext, payload: Mapping[str, Any]) -> None:
     await build_search(context.database)
 
 
+async def _scan_duplicates(context: JobContext, payload: Mapping[str, Any]) -> None:
+    await run_scan_job(
+        context.database, context.database_url, context.settings, full=payload["full"]
+    )
+
+
 JOBS: Final[Mapping[str, Job]] = {
     NIGHT: _night,
     SEARCH: _search,
     IMPORT: _import,
+    SCAN_JOB: _scan_duplicates,
 }
 """A job may run twice, late, and beside another of its kind: it reconciles."""

@@ -49,6 +49,7 @@ TAGS: list[dict[str, Any]] = [
     {"name": "customers", "description": "Cards: create, find, change, archive."},
     {"name": "merges", "description": "Cards of one customer become one, and are taken apart."},
     {"name": "custom fields", "description": "What the chain adds to its cards."},
+    {"name": "duplicates", "description": "Cards that may be one customer's, until somebody says."},
     {"name": "consent", "description": "What customers agree to, with history and proof."},
     {"name": "privacy", "description": "Shown in full, copied out, erased: always on the record."},
     {"name": "purchases", "description": "What a customer bought."},

@@ -26,6 +26,9 @@ ContactId = Annotated[
     UUID, _id("The id of a contact person of the card.", "0193a1c2-d3e4-7f00-8000-00000000c004")
 ]
 FieldId = Annotated[UUID, _id("The id of a custom field.", "0193a1c2-d3e4-7f00-8000-000000000009")]
+PairedCardId = Annotated[
+    UUID, _id("The id of one of two cards that look alike.", "0193a1c2-d3e4-7f00-8000-00000000c001")
+]
 PurchaseId = Annotated[
     UUID, _id("The id of a receipt of the card.", "0193a1c2-d3e4-7f00-8000-00000000b001")
 ]

@@ -107,7 +107,7 @@ async def recorded(database: Database) -> dict[str, NightStep]:
 
 async def test_the_steps_of_a_night_and_their_order() -> None:
     assert [name for name, _ in STEPS] == [
-        "metrics", "tiers", "completeness", "search", "housekeeping", "erasures",
+        "metrics", "tiers", "completeness", "search", "duplicates", "housekeeping", "erasures",
     ]  # fmt: skip
 
 
@@ -259,6 +259,7 @@ async def test_the_same_night_twice_gives_the_same_result(
             "tiers": {"moved": 1},
             "completeness": {"checked": 3},
             "search": {},
+            "duplicates": {"queued": 1},
             "housekeeping": {"access_tokens": 1},
             "erasures": {},
         }
@@ -278,6 +279,7 @@ async def test_the_same_night_twice_gives_the_same_result(
             "tiers": {},
             "completeness": {"checked": 3},
             "search": {},
+            "duplicates": {},
             "housekeeping": {},
             "erasures": {},
         }

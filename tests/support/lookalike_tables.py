@@ -42,6 +42,7 @@ async def write_made_cards(database: Database, cards: Sequence[MadeCard]) -> lis
         )
     async with database.transaction() as session:
         connection = await raw_connection(session)
+        await connection.execute("SET LOCAL statement_timeout = 0")
         await connection.copy_records_to_table("customer", records=card_rows, columns=_CARD_COLUMNS)
         await connection.copy_records_to_table(
             "customer_identity", records=phone_rows, columns=_IDENTITY_COLUMNS
