@@ -224,7 +224,8 @@ async def update_interaction(
     if changed.keys() & {"channel", "duration_seconds"}:
         price = (await channels.prices(session))[values["channel"]]
         changed["cost"] = service_cost(price, values["duration_seconds"])
-    if changed.keys() & {"next_step", "next_step_on"}:
+    if changed.keys() & {"next_step", "next_step_on"} and row.next_step_done_at is not None:
+        # Another step is open again.
         changed["next_step_done_at"] = None
     return await _write(session, actor, settings, row, changed, now)
 

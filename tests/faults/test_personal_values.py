@@ -87,6 +87,19 @@ async def test_no_personal_value_reaches_logs_outbox_or_trail(
         await ask("GET", "/v1/customers", params={"cursor": NAME, "phone": PHONE})
         await ask("GET", f"/v1/customers/{NAME}")
         await ask("POST", "/v1/auth/token", data={"username": NAME, "password": PHONE})
+        told = {"channel": "phone", "direction": "inbound", "subject": NAME, "text": PHONE}
+        by_phone = {"identity": {"kind": "phone", "value": PHONE}}
+        by_mail = {"identity": {"kind": "email", "value": EMAIL, "system": NAME}}
+        spoken = await ask("POST", f"{card}/interactions", json=told)
+        await ask("PATCH", spoken.headers["location"], json={"subject": EMAIL, "next_step": NAME},
+                  more={"If_Match": '"v1"'})  # fmt: skip
+        await ask("POST", "/v1/interactions", json={**told, **by_phone})
+        await ask("POST", "/v1/interactions", json={**told, **by_mail})
+        await ask("POST", "/v1/interactions", json={**told, "outcome": NAME})
+        await ask("POST", "/v1/interactions/batch", json={"entries": [
+            {**told, "entry_id": "e1", **by_phone}, {**told, "entry_id": NAME}, {**told, **by_mail},
+        ]})  # fmt: skip
+        await ask("GET", f"{card}/timeline", params={"kind": NAME})
         bought = sale("1200.00", member=CARD, cashier=NAME)
         unknown = sale("10.00", customer={"kind": "phone", "value": "+8613912345679"})
         held = sale("10.00", member=CARD, store="S02")

@@ -360,6 +360,11 @@ async def test_open_next_steps_are_listed_by_day_until_they_are_done(
     assert await listed() == ["事3", "事2", "事0"]
     again = await finish(other, "clerk", 2)
     assert (again.status_code, again.json()["type"]) == (409, "/problems/invalid-transition")
+    moved = await correct(client, world, steps[0], "clerk", next_step_on="2026-12-04")
+    changes = await client.get(
+        f"/v1/customers/{card}/interactions/{moved.json()['id']}/changes", headers=world.headers()
+    )
+    assert changes.json()["items"][0]["changes"] == {"next_step_on": ["2026-12-03", "2026-12-04"]}
     # Another step is open again.
     new = await correct(client, world, done.json(), "manager", next_step_on="2026-12-24")
     assert new.json()["next_step_done_at"] is None
