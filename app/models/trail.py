@@ -68,8 +68,8 @@ class OutboxEvent(SQLModel, table=True):
 class IdempotencyKey(SQLModel, table=True):
     """The first answer to a request that carried this key, to be given again.
 
-    ``mentions`` are the ids that the answer names, so that an erasure finds it. An answer that was
-    erased has no ``body`` any more; its key stays used.
+    ``mentions`` are the ids that request and answer name, so that an erasure finds it. An answer
+    that was erased has no ``body`` any more; its key stays used.
     """
 
     __tablename__ = "idempotency_key"

@@ -157,6 +157,7 @@ async def idempotent(
         checked_key(key),
         await request_hash(request, settings.secret_key.get_secret_value()),
         settings.idempotency_keep_hours,
+        request.url.path,
     )
 
 

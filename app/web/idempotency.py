@@ -48,10 +48,11 @@ class KeptAnswer(Exception):  # noqa: N818 - it is no error: it carries an answe
 class Keeper:
     """Holds the key's row until the answer is known."""
 
-    def __init__(self, session: AsyncSession, principal_id: UUID, key: str) -> None:
+    def __init__(self, session: AsyncSession, principal_id: UUID, key: str, path: str) -> None:
         self._session = session
         self._principal_id = principal_id
         self._key = key
+        self._path = path
 
     async def keep(self, response: Response) -> None:
         """Store the answer in the same transaction as the change."""
@@ -71,9 +72,14 @@ class Keeper:
                     if name in response.headers
                 },
                 body=body,
-                mentions=sorted({UUID(found) for found in _ID.findall(body)}),
+                mentions=_ids_in(self._path, response.headers.get("location", ""), body),
             )
         )
+
+
+def _ids_in(*texts: str) -> list[UUID]:
+    """Return whom an answer tells of: by the request's address, by its own, and by its body."""
+    return sorted({UUID(found) for text in texts for found in _ID.findall(text)})
 
 
 async def request_hash(request: Request, secret_key: str) -> str:
@@ -89,9 +95,14 @@ async def request_hash(request: Request, secret_key: str) -> str:
 
 
 async def claim_key(
-    session: AsyncSession, principal_id: UUID, key: str, wanted_hash: str, keep_hours: int
+    session: AsyncSession,
+    principal_id: UUID,
+    key: str,
+    wanted_hash: str,
+    keep_hours: int,
+    path: str,
 ) -> Keeper:
-    """Claim the key for this request.
+    """Claim the key for this request, which was sent to ``path``.
 
     Raises:
         KeptAnswer: the request was answered before.
@@ -125,7 +136,7 @@ async def claim_key(
         .returning(col(IdempotencyKey.key))
     )
     if inserted is not None:
-        return Keeper(session, principal_id, key)
+        return Keeper(session, principal_id, key, path)
     first = (await session.execute(select(IdempotencyKey).where(*of_this_key))).scalar_one()
     if first.request_hash != wanted_hash:
         raise InvalidInputError(

@@ -165,6 +165,17 @@ class Person:
             {"fields": ["identities"], "reason": f"{NAME}来电要求回拨"},
         )  # fmt: skip
 
+    async def is_looked_for(self) -> None:
+        """Be searched, listed, written to files and copied out."""
+        for query in (NAME, "ouyang", "oyjs", PHONE[-4:]):
+            found = await self.ask("POST", "/v1/customers/search", {"query": query})
+            assert self.card["id"] in str(found), query
+        for which in EXPORTS:
+            await exported(self, which)
+        await self.ask(
+            "POST", f"/v1/customers/{self.card['id']}/copies", {"reason": f"{NAME}书面申请"}
+        )
+
     async def buys(self) -> None:
         """Buy by every way of writing who it is; be held, parked and tested."""
         for customer in (
@@ -280,6 +291,20 @@ class Person:
         }  # fmt: skip
 
 
+EXPORTS: Final = ("customers", "purchases", "pos-events", "audit", "interactions")
+
+
+async def exported(person: Person, which: str) -> str:
+    """Return a list of the whole chain as a file."""
+    answer = await person.client.post(
+        f"/v1/exports/{which}",
+        headers=person.world.headers("admin"),
+        json={"format": "csv"},
+    )
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
 def ago(days: int) -> str:
     """Return the instant that was so many days ago, as an event spells it."""
     return (clock.now() - timedelta(days=days)).isoformat()
@@ -330,6 +355,7 @@ async def test_nothing_is_left_of_an_erased_person(
         await person.gets_cards()
         await person.is_written_about()
         await person.buys()
+        await person.is_looked_for()
         await person.is_in_files()
         await person.is_taken_for_two()
         await person.is_written_where_this_story_has_no_chapter_yet()
@@ -380,6 +406,11 @@ async def nothing_is_answered(person: Person) -> None:
         answer = await client.get(path, headers=headers)
         assert answer.status_code < 500, (path, answer.text)
         assert found_in(answer.text) == [], path
+    for which in EXPORTS:
+        assert found_in(await exported(person, which)) == [], which
+    for query in (NAME, "ouyang", PHONE[-4:]):
+        found = await person.ask("POST", "/v1/customers/search", {"query": query})
+        assert (found["items"], found_in(str(found))) == ([], []), query
     for event in person.bought:
         told = await person.shop.send(event)
         assert (told["status"], told["customer"]) in [
@@ -420,3 +451,39 @@ async def test_nothing_is_left_with_another_who_was_taken_for_the_person(
         assert history.json()["items"][-1]["changes"]["name"] == [None, "李明朗"]
         merge = await client.get(f"/v1/merges/{done['id']}", headers=headers)
         assert (merge.status_code, merge.json()["plan"]) == (200, None)
+
+
+async def test_nothing_is_left_of_an_organization_and_its_people(
+    fresh_database: Database, settings: Settings
+) -> None:
+    world = await build_world(fresh_database)
+    async with client_of(fresh_database, settings) as client:
+        person = Person(client, world, fresh_database, settings)
+        await person.ask(
+            "POST", "/v1/custom-fields",
+            {"kind": "organization", "code": "principal", "label_en": "Principal",
+             "label_zh": "校长", "type": "text", "section": "business"},
+        )  # fmt: skip
+        card = await person.ask(
+            "POST", "/v1/customers",
+            {"kind": "organization", "name": f"{MARK}中学", "custom": {"principal": NAME},
+             "terms": {"payment_days": 30, "invoice_title": MARK, "note": MARK}},
+        )  # fmt: skip
+        path = f"/v1/customers/{card['id']}"
+        contact = await person.ask(
+            "POST", f"{path}/contacts",
+            {"name": NAME, "title": MARK, "phone": PHONE, "email": EMAIL, "note": MARK},
+            If_Match=f'"v{card["version"]}"',
+        )  # fmt: skip
+        made = await person.ask(
+            "POST", f"{path}/interactions", person.contact(contact_id=contact["id"])
+        )
+        assert made["contact_id"] == contact["id"]
+        history = await client.get(f"{path}/changes", headers=world.headers("admin"))
+        assert (PHONE in history.text, EMAIL in history.text) == (False, False)
+        places = {table for table, _ in await canaries_of(fresh_database)}
+        assert {"customer", "customer_contact", "interaction", "idempotency_key"} <= places
+
+        await person.ask("POST", f"{path}/erasures")
+
+        assert await canaries_of(fresh_database) == {}

@@ -86,6 +86,12 @@ async def test_no_personal_value_reaches_logs_outbox_or_trail(
         await ask("GET", "/v1/customers", params={"q": NAME})
         await ask("GET", "/v1/customers", params={"cursor": NAME, "phone": PHONE})
         await ask("GET", f"/v1/customers/{NAME}")
+        await ask("POST", "/v1/customers/search", json={"query": NAME})
+        await ask("POST", f"{card}/disclosures", json={"fields": ["identities"], "reason": NOTE})
+        await ask("POST", f"{card}/disclosures", json={"fields": [NAME], "reason": NOTE})
+        await ask("POST", f"{card}/copies", json={"reason": f"{NAME}本人申请"})
+        await ask("POST", f"{card}/identities", json={"kind": "email", "value": f"two.{EMAIL}"},
+                  more={"If_Match": '"v9"'})  # fmt: skip
         await ask("POST", "/v1/auth/token", data={"username": NAME, "password": PHONE})
         told = {"channel": "phone", "direction": "inbound", "subject": NAME, "text": PHONE}
         by_phone = {"identity": {"kind": "phone", "value": PHONE}}
@@ -125,6 +131,7 @@ async def test_no_personal_value_reaches_logs_outbox_or_trail(
         except Exception as failure:
             logging.getLogger("app").error("insert_failed", exc_info=failure)
         await ask("POST", f"{card}/archive", more=tag)
+        await ask("POST", f"{card}/erasures")
 
         assert {200, 201, 400, 401, 404, 409, 412, 422} <= set(statuses), statuses
         assert 500 not in statuses
