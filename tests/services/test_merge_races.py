@@ -21,7 +21,7 @@ from tests.support.merging import carry_out, plan, undo
 from tests.support.shop import Shop
 from tests.support.world import build_world, send_event
 
-AT_ONCE = 8
+AT_ONCE = 6
 
 
 @pytest.fixture

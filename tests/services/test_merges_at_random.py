@@ -17,7 +17,7 @@ from tests.support.merging import dump, merge, plan, totals, undo
 from tests.support.shop import Shop
 from tests.support.world import World
 
-CARDS, STEPS = 5, 36
+CARDS, STEPS = 5, 30
 # Rows that name a card other than the one that owns what they are about, and cards without one
 # current tier: there are none, whatever happened.
 _ASTRAY = """
