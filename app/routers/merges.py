@@ -96,14 +96,14 @@ async def list_merges(
     return Page(items=page, next_cursor=next_cursor(settings, listing, position))
 
 
-@router.get("/merges/{merge_id}", summary="Read a merge", responses=problems(*ON_READING))
+@router.get("/merges/{merge_id:uuid}", summary="Read a merge", responses=problems(*ON_READING))
 async def get_merge(merge_id: MergeId, _actor: Reader, session: SessionDep) -> MergeDetail:
     """Return a merge with its plan, and whether it can be undone."""
     return await merges.get_merge(session, merge_id)
 
 
 @router.post(
-    "/merges/{merge_id}/undo",
+    "/merges/{merge_id:uuid}/undo",
     summary="Undo a merge",
     responses=problems(
         *SIGNED_IN, "not-found", "conflict", "validation", "internal-error", "unavailable",

@@ -23,7 +23,7 @@ from app.vocabulary import (
 )
 
 MAXIMUM_LOSERS = 10
-_SURVIVOR = "0193a1c2-d3e4-7f00-8000-00000000c001"
+_SURVIVOR = "0193a1c2-d3e4-7f00-8000-00000000c00b"
 _FINGERPRINT = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 _LOSER = "0193a1c2-d3e4-7f00-8000-00000000c009"
 
@@ -46,7 +46,7 @@ class MergeRequest(Input):
     choices: Annotated[dict[FieldName, UUID], Field(max_length=200)] = Field(
         default_factory=dict,
         description="For a field of the plan, the card whose value shall stand.",
-        examples=[{"address": _LOSER}],
+        examples=[{"name": _LOSER}],
     )
 
     @field_validator("loser_ids")

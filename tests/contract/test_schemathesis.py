@@ -62,6 +62,16 @@ def objects_of_the_examples(service: RunningService) -> dict[str, str]:
         receipts = read(f"/v1/customers/{service.customer_id}/purchases")["items"]
         absence = {"starts_on": "2026-12-01", "ends_on": "2026-12-01", "reason": "leave"}
         contact = {"channel": "phone", "direction": "inbound", "subject": "询问教辅到货"}
+        survivor, loser, *others = (
+            made("/v1/customers", kind="individual", name=name)["id"] for name in "甲乙丙丁"
+        )
+        cards = {"surviving_id": survivor, "loser_ids": [loser], "choices": {"name": loser}}
+        answer = client.post("/v1/merges/plan", headers=world.headers("admin"), json=cards)
+        assert answer.status_code == 200, answer.text
+        to_merge = answer.json()["fingerprint"]
+        cards = {"surviving_id": others[0], "loser_ids": [others[1]]}
+        answer = client.post("/v1/merges/plan", headers=world.headers("admin"), json=cards)
+        merged = made("/v1/merges", **cards, fingerprint=answer.json()["fingerprint"])
         product = made("/v1/products", sku="BK-1", title="江南小巷的清晨", category="文学")
         school = made("/v1/customers", kind="organization", name="第三中学")
         person = client.post(
@@ -80,6 +90,10 @@ def objects_of_the_examples(service: RunningService) -> dict[str, str]:
             "0193a1c2-d3e4-7f00-8000-00000000c001": card["id"],
             "0193a1c2-d3e4-7f00-8000-00000000c002": card["identities"][0]["id"],
             "0193a1c2-d3e4-7f00-8000-00000000b001": receipts[0]["id"],
+            "0193a1c2-d3e4-7f00-8000-00000000c00b": survivor,
+            "0193a1c2-d3e4-7f00-8000-00000000c009": loser,
+            "0193a1c2-d3e4-7f00-8000-00000000c00a": merged["id"],
+            "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08": to_merge,
             "0193a1c2-d3e4-7f00-8000-00000000d001": made(
                 f"/v1/customers/{card['id']}/interactions", **contact, next_step="到货后电话通知"
             )["id"],

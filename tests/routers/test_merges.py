@@ -1,13 +1,24 @@
 """Merging over the API: planned, carried out, undone."""
 
+from typing import Any
 from uuid import UUID
 
 import httpx
 import pytest
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlmodel import col
 
+from app.core import clock
 from app.core.config import Settings
 from app.core.database import Database
-from app.models import CustomerMerge, CustomerMergeItem
+from app.models import (
+    AuditEntry,
+    CustomerMerge,
+    CustomerMergeItem,
+    DuplicatePair,
+    OutboxEvent,
+)
 from tests.support.cards import create_card, read_card
 from tests.support.events import refund, sale, void
 from tests.support.merging import carry_out, dump, merge, plan, totals, undo
@@ -149,9 +160,9 @@ async def test_tills_and_look_ups_reach_the_surviving_card(shop: Shop) -> None:
     by_number = await shop.send(sale("10.00", member="HK2"))
     by_id = await shop.send(sale("10.00", customer={"id": loser}))
     returned = await shop.send(refund(bought))
-    voided = await shop.send(void(by_receipt := sale("30.00", member="HK2"))) and None
-    assert voided is None
-    await shop.send(by_receipt)
+    awaited = sale("30.00", member="HK2")
+    assert (await shop.send(void(awaited)))["status"] == "parked"
+    assert (await shop.send(awaited))["customer"]["id"] == survivor
 
     assert found.json()["id"] == survivor
     assert {result["customer"]["id"] for result in (by_number, by_id, returned)} == {survivor}
@@ -185,3 +196,81 @@ async def test_a_choice_stands_and_belongs_to_the_plan(shop: Shop) -> None:
     assert without.json()["type"] == "/problems/merge-plan-stale"
     answer = await carry_out(shop.client, shop.world, planned, choices={"name": loser})
     assert answer.json()["customer"]["name"] == "王晓明"
+
+
+async def test_both_cards_histories_the_trail_and_the_outbox_tell_of_it(shop: Shop) -> None:
+    survivor, loser = await two_cards(shop)
+    done = await merge(shop.client, shop.world, survivor, [loser])
+    await undo(shop.client, shop.world, done)
+
+    async def changes(customer_id: str) -> list[dict[str, Any]]:
+        answer = await shop.client.get(
+            f"/v1/customers/{customer_id}/changes", headers=shop.world.headers()
+        )
+        return [one["changes"] for one in answer.json()["items"]]
+
+    back, there, _ = await changes(survivor)
+    assert there["merged_ids"] == [[], [loser]]
+    assert there["employer"] == [None, "华东师范大学"]
+    assert [len(side) for side in there["identities"]] == [2, 4]
+    assert {name: pair[::-1] for name, pair in back.items()} == there
+    back, there, _ = await changes(loser)
+    assert there["status"] == ["active", "merged"]
+    assert there["merged_into_id"] == [None, survivor]
+    assert [len(side) for side in there["identities"]] == [2, 0]
+    assert {name: pair[::-1] for name, pair in back.items()} == there
+    async with shop.database.transaction() as session:
+        told = await session.execute(
+            select(col(OutboxEvent.type), col(OutboxEvent.customer_id), col(OutboxEvent.payload))
+            .where(col(OutboxEvent.type).in_(["customer.merged", "customer.unmerged"]))
+            .order_by(col(OutboxEvent.id))
+        )
+        assert [
+            (str(kind), str(card), payload["merge_id"], payload.get("merged_ids"))
+            for kind, card, payload in told
+        ] == [
+            ("customer.merged", survivor, done["id"], [loser]),
+            ("customer.unmerged", survivor, done["id"], None),
+        ]
+        trail = await session.execute(
+            select(col(AuditEntry.action), col(AuditEntry.object_id)).where(
+                col(AuditEntry.action).in_(["merged", "unmerged"])
+            )
+        )
+        assert sorted((str(action), str(card)) for action, card in trail) == sorted(
+            (action, card) for action in ("merged", "unmerged") for card in (survivor, loser)
+        )
+
+
+async def test_open_pairs_of_merged_cards_are_settled_and_open_again_when_it_is_undone(
+    shop: Shop,
+) -> None:
+    survivor, loser = await two_cards(shop)
+    first, second = sorted([UUID(survivor), UUID(loser)])
+    async with shop.database.transaction() as session:
+        await session.execute(
+            upsert(DuplicatePair)
+            .values(
+                first_id=first, second_id=second, state="open", score=900, reasons=[],
+                found_at=clock.now(),
+            )
+            .on_conflict_do_nothing()
+        )  # fmt: skip
+
+    async def state() -> str:
+        async with shop.database.transaction() as session:
+            found = await session.scalar(
+                select(col(DuplicatePair.state)).where(
+                    col(DuplicatePair.first_id) == first, col(DuplicatePair.second_id) == second
+                )
+            )
+            return str(found)
+
+    planned = await plan(shop.client, shop.world, survivor, [loser])
+    assert [(one["state"], one["state_after"]) for one in planned["duplicate_pairs"]] == [
+        ("open", "same")
+    ]
+    done = await merge(shop.client, shop.world, survivor, [loser])
+    assert await state() == "same"
+    await undo(shop.client, shop.world, done)
+    assert await state() == "open"
