@@ -12,7 +12,7 @@ from app.queries import completeness as queries
 from app.services import nights
 
 STEP: Final = "completeness"
-CHUNK: Final = 5_000
+CHUNK: Final = 2_000
 
 
 async def refresh_completeness(
