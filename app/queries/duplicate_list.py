@@ -40,10 +40,27 @@ async def list_pairs(
     """
     pair = DuplicatePair
     statement = (
-        _pairs()
+        pairs(filters)
         .order_by(col(pair.score).desc(), col(pair.first_id).desc(), col(pair.second_id).desc())
         .limit(limit)
     )
+    if after is not None:
+        score, first_id, second_id = after
+        statement = statement.where(
+            tuple_(col(pair.score), col(pair.first_id), col(pair.second_id))
+            < tuple_(
+                literal(score, Integer()),
+                literal(UUID(str(first_id)), Uuid()),
+                literal(UUID(str(second_id)), Uuid()),
+            )
+        )
+    return [(row[0], row[1], row[2]) for row in await session.execute(statement)]
+
+
+def pairs(filters: PairFilters) -> Select[DuplicatePair, Customer, Customer]:
+    """Return the statement of the pairs that are wanted, with both cards, in no order."""
+    pair = DuplicatePair
+    statement = _pairs()
     if filters.state is not None:
         statement = statement.where(col(pair.state) == filters.state)
     if filters.min_score is not None:
@@ -62,17 +79,7 @@ async def list_pairs(
                 col(pair.second_id) == filters.customer_id,
             )
         )
-    if after is not None:
-        score, first_id, second_id = after
-        statement = statement.where(
-            tuple_(col(pair.score), col(pair.first_id), col(pair.second_id))
-            < tuple_(
-                literal(score, Integer()),
-                literal(UUID(str(first_id)), Uuid()),
-                literal(UUID(str(second_id)), Uuid()),
-            )
-        )
-    return [(row[0], row[1], row[2]) for row in await session.execute(statement)]
+    return statement
 
 
 def position_of(listed: ListedPair) -> list[Any]:

@@ -6,10 +6,12 @@ from fastapi import APIRouter, Depends, Response
 from fastapi.responses import StreamingResponse
 
 from app.queries.customers import CardFilters
+from app.queries.duplicate_list import PairFilters
 from app.rules.access import Actor
 from app.schemas.exports import (
     AuditExport,
     CustomersExport,
+    DuplicatesExport,
     ExportRead,
     ExportRequest,
     InteractionsExport,
@@ -20,6 +22,7 @@ from app.services import exports
 from app.services.audit import AuditFilter
 from app.services.exporting.cards import CardTable
 from app.services.exporting.contacts import ContactTable
+from app.services.exporting.pairs import PairTable
 from app.services.exporting.receipts import ReceiptTable
 from app.services.exporting.tables import Table
 from app.services.exporting.trails import AuditTable, EventTable
@@ -115,6 +118,27 @@ async def export_interactions(
     bound to stores names a card or one of their stores.
     """
     table = await ContactTable.of(session, actor, settings, body.filters)
+    return await _file(session, database, settings, actor, table, body)
+
+
+@router.post(
+    "/duplicates",
+    summary="Export cards that look alike",
+    response_class=StreamingResponse,
+    responses=_RESPONSES,
+)
+async def export_duplicates(
+    body: DuplicatesExport,
+    actor: Annotated[Actor, _takes(Permission.CUSTOMERS_MERGE)],
+    session: SessionDep,
+    database: DatabaseDep,
+    settings: SettingsDep,
+) -> Response:
+    """Write pairs of cards to a file, those that look most alike first, with why.
+
+    Whoever is bound to stores names one of theirs.
+    """
+    table = PairTable(actor, PairFilters(**body.filters.model_dump()))
     return await _file(session, database, settings, actor, table, body)
 
 

@@ -15,6 +15,7 @@ from app.vocabulary import (
     CodeText,
     CustomerKind,
     Direction,
+    DuplicateState,
     EventStatus,
     ExportFormat,
     ExportKind,
@@ -150,6 +151,24 @@ class InteractionsExport(ExportRequest):
     )
 
     filters: ContactFilters = Field(default_factory=ContactFilters)
+
+
+class DuplicateFilters(Input):
+    """What a list of cards that look alike is narrowed to: the same as its query parameters."""
+
+    state: DuplicateState = DuplicateState.OPEN
+    min_score: Annotated[int, Field(ge=0, le=1000)] | None = None
+    home_store_id: UUID | None = None
+
+
+class DuplicatesExport(ExportRequest):
+    """Pairs of cards that look like one customer's."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"format": "xlsx", "filters": {"min_score": 800}}]}
+    )
+
+    filters: DuplicateFilters = Field(default_factory=DuplicateFilters)
 
 
 class PosEventFilters(Input):

@@ -13,8 +13,15 @@ from app.core import clock
 from app.core.config import Settings
 from app.core.database import Database
 from app.core.ids import new_id
-from app.models import AuditEntry, Customer, CustomField, Export
-from app.vocabulary import Action, CustomerKind, CustomerStatus, FieldGroup, FieldType
+from app.models import AuditEntry, Customer, CustomField, DuplicatePair, Export
+from app.vocabulary import (
+    Action,
+    CustomerKind,
+    CustomerStatus,
+    DuplicateState,
+    FieldGroup,
+    FieldType,
+)
 from tests.conftest import client_of
 from tests.support.cards import create_card, pointers_of, seen
 from tests.support.events import refund, sale
@@ -86,6 +93,7 @@ async def test_filters_of_the_file_are_those_of_the_list(client: httpx.AsyncClie
         ("/v1/customers", "CustomerFilters"),
         ("/v1/pos/events", "PosEventFilters"),
         ("/v1/audit", "AuditFilters"),
+        ("/v1/duplicates", "DuplicateFilters"),
         ("/v1/customers/{customer_id}/interactions", "ContactFilters"),
     ):
         parameters = {one["name"] for one in document["paths"][path]["get"]["parameters"]}
@@ -474,3 +482,41 @@ async def test_contacts_of_a_store_come_by_day_and_those_of_a_card_as_they_are_l
     ):
         answer = await export(client, world, "interactions", who, filters=filters)
         assert answer.status_code == status, who
+
+
+async def test_pairs_of_cards_come_most_alike_first_with_why(
+    client: httpx.AsyncClient, world: World, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.services.exports.ROWS_OF_A_PAGE", 1)
+    store = str(world.stores["S01"])
+    cards = [
+        await create_card(client, world, name=name, home_store_id=home)
+        for name, home in (("王小明", None), ("李文娟", store), ("赵思远", None))
+    ]
+    first, second, third = sorted(UUID(card["id"]) for card in cards)
+    async with database.transaction() as session:
+        for one, other, score in ((first, second, 700), (second, third, 900), (first, third, 800)):
+            await session.execute(
+                insert(DuplicatePair).values(
+                    first_id=one, second_id=other, state=DuplicateState.OPEN, score=score,
+                    reasons=[{"code": "same_birthday", "weight": 140}], found_at=clock.now(),
+                )
+            )  # fmt: skip
+    columns = ["score", "reasons", "state_code", "first_id", "second_id"]
+
+    async def pairs(who: str = "manager", **filters: Any) -> list[list[Any]]:
+        answer = await export(client, world, "duplicates", who, columns=columns, filters=filters)
+        return rows_of(answer)[1:]
+
+    in_order = [
+        ["900", "生日相同", "open", str(second), str(third)],
+        ["800", "生日相同", "open", str(first), str(third)],
+        ["700", "生日相同", "open", str(first), str(second)],
+    ]
+    assert await pairs() == in_order
+    assert await pairs(min_score=750) == in_order[:2]
+    assert await pairs(state="different") == []
+    of_store = [row for row in in_order if cards[1]["id"] in row]
+    assert await pairs("store_manager", home_store_id=store) == of_store
+    refused = await export(client, world, "duplicates", "store_manager")
+    assert refused.status_code == 403

@@ -158,6 +158,7 @@ WHO_MAY: Mapping[str, frozenset[Role] | None] = {
     "POST /v1/exports/customers": LEADERS | MARKETING,
     "POST /v1/exports/purchases": LEADERS,
     "POST /v1/exports/interactions": LEADERS | MARKETING,
+    "POST /v1/exports/duplicates": LEADERS,
     "POST /v1/exports/pos-events": LEADERS,
     "POST /v1/exports/audit": HEADQUARTERS,
     "GET /v1/exports": HEADQUARTERS | AUDITOR,
