@@ -414,6 +414,60 @@ def scan_duplicates(
     _run(settings, work)
 
 
+@app.command("import")
+def import_(
+    file: Annotated[Path | None, typer.Argument(help="A CSV or XLSX file.")] = None,
+    kind: Annotated[str, typer.Option(help="cards, purchases or interactions.")] = "purchases",
+    source: Annotated[
+        str | None, typer.Option(help="Of purchases: the code of their till or web shop.")
+    ] = None,
+    mapping: Annotated[
+        str | None, typer.Option(help="Columns that are not found: field=column,field=column.")
+    ] = None,
+    on_existing: Annotated[
+        str | None, typer.Option(help="Of cards: skip, update or error for known customers.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Run it without asking.")] = False,
+    resume: Annotated[str | None, typer.Option(help="Go on with this import.")] = None,
+    undo: Annotated[str | None, typer.Option(help="Take back what this import wrote.")] = None,
+) -> None:
+    """Bring a file in: check it, show the preview, write it; or go on with one, or undo it."""
+    if (file is not None) + (resume is not None) + (undo is not None) != 1:
+        raise typer.BadParameter("name a file, or --resume ID, or --undo ID")
+    if file is not None and not file.is_file():
+        raise typer.BadParameter(f"there is no file {file}")
+    settings = _settings()
+
+    async def work(_signals: "StopSignals") -> None:
+        from app.core.runtime import CannotStartError
+        from app.jobs import import_command as command
+
+        def confirm() -> bool:
+            return yes or typer.confirm("Run it?")
+
+        try:
+            async with _database(settings) as database:
+                if undo is not None:
+                    await command.undo(database, settings, command.read_id(undo))
+                elif resume is not None:
+                    await command.resume(
+                        database, settings, command.read_id(resume), confirm=confirm
+                    )
+                else:
+                    assert file is not None
+                    body = {
+                        "kind": kind,
+                        "source": source,
+                        "on_existing": on_existing,
+                        "mapping": command.read_mapping(mapping),
+                    }
+                    await command.import_file(database, settings, file, body, confirm=confirm)
+        except command.ImportCommandError as error:
+            raise CannotStartError(str(error)) from error
+
+    _run(settings, work)
+
+
 @app.command("create-admin")
 def create_admin(
     username: str,

@@ -12,10 +12,11 @@ from app.core.config import Settings
 from app.core.database import Database, retrying
 from app.core.exclusive import alone
 from app.integrations.files.sniffing import UnreadableFileError
+from app.jobs.duplicates import scan_duplicates
 from app.services import import_checks, import_runs, import_undo, imports
 from app.services.import_checks import Check
 from app.services.import_files import FileReader, MissingColumnsError
-from app.vocabulary import ImportStatus
+from app.vocabulary import ImportKind, ImportStatus
 
 log = structlog.get_logger()
 
@@ -130,6 +131,13 @@ async def _run(database: Database, settings: Settings, import_id: UUID) -> None:
 
     while await retrying(database, portion):
         pass
+    async with database.transaction() as session:
+        job = await imports.get_import(session, import_id)
+    if job.kind is ImportKind.CARDS and job.status is ImportStatus.DONE:
+        # New cards that look like others go on the work list; nobody is asked a million times.
+        await scan_duplicates(database)
+        async with database.transaction() as session:
+            await import_runs.count_lookalikes(session, import_id)
 
 
 async def _undo(database: Database, settings: Settings, import_id: UUID) -> None:

@@ -129,7 +129,7 @@ _REMOVE_CONTACTS: Final = (
 # A new card brings its identities, its first tier, its first version; what is derived goes with it.
 _OF_A_NEW_CARD = {
     "customer", "customer_identity", "identity", "customer_change", "tier_assignment",
-    "import_item", "outbox_event",
+    "import_item", "outbox_event", "duplicate_card",
 }  # fmt: skip
 _DERIVED = [
     table.name
@@ -161,6 +161,7 @@ _REMOVE_CARDS: Final = tuple(
         ("customer_change", "customer_id"),
         ("customer_identity", "customer_id"),
         ("identity", "customer_id"),
+        ("duplicate_card", "customer_id"),
         ("duplicate_pair", "first_id"),
         ("duplicate_pair", "second_id"),
         ("customer", "id"),

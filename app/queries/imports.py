@@ -47,6 +47,12 @@ _STAGED: Final = {
     "import_line": "SELECT count(*) FROM import_line WHERE import_id = $1 AND position > $2",
     "import_row": "SELECT count(*) FROM import_row WHERE import_id = $1 AND row_number > $2",
 }
+_LOOKALIKES = """
+SELECT count(*) FROM duplicate_pair AS p
+WHERE p.state = 'open' AND EXISTS (
+    SELECT FROM import_item AS i
+    WHERE i.import_id = $1 AND i.customer_id IN (p.first_id, p.second_id))
+"""
 _TOUCHED = """
 SELECT DISTINCT customer_id FROM import_item
 WHERE import_id = $1 AND customer_id IS NOT NULL AND ($2::uuid IS NULL OR customer_id > $2)
@@ -157,6 +163,12 @@ async def items(connection: Any, import_id: UUID) -> int:
     count: int = await connection.fetchval(
         "SELECT count(*) FROM import_item WHERE import_id = $1", import_id
     )
+    return count
+
+
+async def lookalikes(connection: Any, import_id: UUID) -> int:
+    """Return how many pairs that wait for a decision have a card of the import in them."""
+    count: int = await connection.fetchval(_LOOKALIKES, import_id)
     return count
 
 

@@ -14,7 +14,7 @@ from app.schemas.imports import (
     ImportRead,
     ImportReport,
 )
-from app.services import imports
+from app.services import import_told, imports
 from app.services.import_answers import import_read, import_report
 from app.services.import_errors_csv import findings_csv
 from app.vocabulary import ImportKind, ImportStatus, Permission
@@ -197,7 +197,7 @@ async def list_import_errors(
 ) -> Page[ImportFindingRead]:
     """List errors, and what was done instead, by row and column; the first 100,000 of a file."""
     listing = {"list": "import errors", "import_id": import_id, "treatment": treatment}
-    page, position = await imports.list_findings(
+    page, position = await import_told.list_findings(
         session,
         import_id,
         treatment=treatment,
@@ -248,7 +248,7 @@ async def list_import_kept(
 ) -> Page[ImportKept]:
     """List what was kept, with the reason: something depends on it since."""
     listing = {"list": "import kept", "import_id": import_id}
-    page, position = await imports.list_kept(
+    page, position = await import_told.list_kept(
         session, import_id, limit=limit, after=position_after(settings, listing, cursor)
     )
     return Page(

@@ -9,7 +9,10 @@ Treatment = Literal["refused", "skipped", "kept"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A code that rows are given; ``{n}`` in the report's sentences is their number."""
+    """A code that rows are given.
+
+    In the report's sentences ``{rows}`` is their number with the word, ``{n}`` the number.
+    """
 
     code: str
     treatment: Treatment
@@ -67,30 +70,30 @@ _ALL: Final = (
     _refused("card-exists", "there is a card with this phone, e-mail or number",
              "已有客户卡使用此电话、邮箱或卡号"),
     _skipped("blank", "a blank line", "空行",
-             "{n} blank lines were left out.", "{n} 个空行，已略过。"),
+             "{rows} left out as blank.", "{n} 个空行，已略过。"),
     _skipped("totals-row", "a line of totals", "合计行",
-             "{n} lines of totals were left out.", "{n} 个合计行，已略过。"),
+             "{rows} left out as totals.", "{n} 个合计行，已略过。"),
     _skipped("duplicate-row", "the same as an earlier row", "与前面的行完全相同",
-             "{n} rows repeat an earlier row and were skipped.", "{n} 行重复，已跳过。"),
+             "{rows} skipped as repeats of an earlier row.", "{n} 行重复，已跳过。"),
     _skipped("cancelled", "a cancelled receipt", "已作废的小票",
-             "{n} rows of cancelled receipts were left out.", "{n} 行属于已作废小票，未导入。"),
+             "{rows} of cancelled receipts left out.", "{n} 行属于已作废小票，未导入。"),
     _skipped("zero-quantity", "quantity and amount are zero", "数量与金额均为零",
-             "{n} rows with quantity and amount zero were left out.",
+             "{rows} with quantity and amount zero left out.",
              "{n} 行数量与金额均为零，未导入。"),
     _skipped("receipt-exists", "this receipt is there already", "该小票已存在",
-             "{n} rows of receipts that are there already were skipped.",
+             "{rows} of receipts that are there already skipped.",
              "{n} 行的小票已经存在，已跳过。"),
     _skipped("card-left", "the customer has a card, which was left as it is",
              "客户已有卡，保留原卡",
-             "{n} rows are of customers who have a card; the cards were left as they are.",
+             "{rows} of customers with a card, left as it was.",
              "{n} 行的客户已有客户卡，保留原卡未改动。"),
     _kept("no-customer", "names no customer", "未注明客户",
-          "{n} rows name no customer: they count for the shop only.",
+          "{rows} without a customer: counted for the shop only.",
           "{n} 行没有客户信息，仅计入门店业绩。"),
     _kept("zero-price", "costs nothing", "金额为零",
-          "{n} rows cost nothing and were kept as gifts.", "{n} 行金额为零，按赠品保留。"),
+          "{rows} at no price kept as gifts.", "{n} 行金额为零，按赠品保留。"),
     _kept("refund", "was taken back", "退货",
-          "{n} rows were taken back: they are recorded as refunds.",
+          "{rows} taken back, recorded as refunds.",
           "{n} 行为退货，已按退货入账。"),
 )  # fmt: skip
 
@@ -120,6 +123,10 @@ def _n(number: int) -> str:
     return f"{number:,}"
 
 
+def _of(number: int, noun: str) -> str:
+    return f"{_n(number)} {noun}{'' if number == 1 else 's'}"
+
+
 def report(
     checked: Mapping[str, int], run: Mapping[str, int], *, is_run: bool, is_undone: bool
 ) -> list[Sentence]:
@@ -130,21 +137,22 @@ def report(
     """
     lines = [
         Sentence(
-            f"The file has {_n(checked.get('rows', 0))} rows.",
+            f"The file has {_of(checked.get('rows', 0), 'row')}.",
             f"文件共 {_n(checked.get('rows', 0))} 行。",
         )
     ]
     if is_run:
         lines += _written(run)
     else:
-        good = _n(checked.get("good", 0))
-        lines.append(Sentence(f"{good} rows can be imported.", f"{good} 行可以导入。"))
+        good = checked.get("good", 0)
+        lines.append(Sentence(f"{_of(good, 'row')} can be imported.", f"{_n(good)} 行可以导入。"))
     for finding in _ALL:
         count = checked.get(finding.code, 0) + run.get(finding.code, 0)
         if count and finding.treatment != "refused":
             lines.append(
                 Sentence(
-                    finding.report_en.format(n=_n(count)), finding.report_zh.format(n=_n(count))
+                    finding.report_en.format(rows=_of(count, "row")),
+                    finding.report_zh.format(n=_n(count)),
                 )
             )
     refused = checked.get("refused", 0) + run.get("refused", 0)
@@ -158,7 +166,7 @@ def report(
         zh = "；".join(f.report_zh.format(n=_n(count)) for f, count in reasons if count)
         lines.append(
             Sentence(
-                f"{_n(refused)} rows were not imported, for errors: {en}.",
+                f"{_of(refused, 'row')} not imported, for errors: {en}.",
                 f"{_n(refused)} 行有错误，未导入：{zh}。",
             )
         )
@@ -168,35 +176,39 @@ def report(
 
 
 def _written(run: Mapping[str, int]) -> list[Sentence]:
-    rows = _n(run.get("rows", 0))
-    lines = [Sentence(f"{rows} rows were imported.", f"{rows} 行已导入。")]
-    for code, en, zh in (
-        ("receipts", "They make {n} receipts", "共 {n} 张小票"),
-        ("awaiting", "{n} receipts wait for a customer's card", "{n} 张小票等待客户建卡"),
+    rows = run.get("rows", 0)
+    lines = [Sentence(f"{_of(rows, 'row')} imported.", f"{_n(rows)} 行已导入。")]
+    for code, noun, en, zh in (
+        ("receipts", "receipt", "made of them", "共 {n} 张小票"),
+        ("awaiting", "receipt", "waiting for a customer's card", "{n} 张小票等待客户建卡"),
+        ("linked_refunds", "refund", "matched with a sale", "{n} 张退货小票已对应原销售"),
+        ("cards_created", "new card", "written", "新建客户卡 {n} 张"),
+        ("cards_updated", "card", "brought up to date", "更新客户卡 {n} 张"),
         (
-            "linked_refunds",
-            "{n} refunds were matched with their sale",
-            "{n} 张退货小票已对应原销售",
+            "possible_duplicates",
+            "pair",
+            "of cards may be one customer's and wait to be looked at",
+            "{n} 对客户卡疑似重复，待处理",
         ),
-        ("cards_created", "{n} new cards", "新建客户卡 {n} 张"),
-        ("cards_updated", "{n} cards were brought up to date", "更新客户卡 {n} 张"),
-        ("attached", "{n} waiting receipts joined their card", "{n} 张等待中的小票已归户"),
-        ("waiting_contacts", "{n} contacts wait for a customer's card", "{n} 条互动等待客户建卡"),
-        ("upgrades", "{n} customers reached a higher tier", "{n} 位客户升级"),
+        ("attached", "waiting receipt", "joined with a card", "{n} 张等待中的小票已归户"),
+        ("waiting_contacts", "contact", "waiting for a customer's card", "{n} 条互动等待客户建卡"),
+        ("upgrades", "customer", "lifted to a higher tier", "{n} 位客户升级"),
     ):
         if run.get(code):
-            number = _n(run[code])
-            lines.append(Sentence(f"{en.format(n=number)}.", f"{zh.format(n=number)}。"))
+            number = run[code]
+            lines.append(Sentence(f"{_of(number, noun)} {en}.", f"{zh.format(n=_n(number))}。"))
     return lines
 
 
 def _undone(run: Mapping[str, int]) -> list[Sentence]:
-    removed, kept = _n(run.get("removed", 0)), run.get("kept", 0)
-    lines = [Sentence(f"Undone: {removed} entries were removed.", f"已撤销：移除 {removed} 项。")]
+    removed, kept = run.get("removed", 0), run.get("kept", 0)
+    lines = [
+        Sentence(f"Undone: {_of(removed, 'item')} removed.", f"已撤销：移除 {_n(removed)} 项。")
+    ]
     if kept:
         lines.append(
             Sentence(
-                f"{_n(kept)} entries were kept, since something depends on them.",
+                f"{_of(kept, 'item')} kept, since something depends on it.",
                 f"{_n(kept)} 项因已被引用或修改而保留。",
             )
         )

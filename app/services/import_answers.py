@@ -14,7 +14,7 @@ from app.schemas.imports import (
     ImportReport,
     ReportSentence,
 )
-from app.services.imports import report_of
+from app.services.import_told import report_of
 from app.vocabulary import ImportStatus
 
 

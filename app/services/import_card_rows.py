@@ -11,6 +11,7 @@ from app.locale.birthdays import lunar_day_is_after
 from app.locale.names import fold_width, tidy_name
 from app.locale.written import AmbiguousDayError, read_birthday, read_day
 from app.services.import_values import (
+    TOTALS,
     Findings,
     ImportContext,
     RowError,
@@ -80,7 +81,8 @@ class CardRows:
         return taken(self, rows, first_number, self._body)
 
     def _body(self, number: int, row: list[str]) -> dict[str, Any] | None:
-        if not self._cell(row, "name") and is_totals(row):
+        name = self._cell(row, "name").casefold()
+        if name in TOTALS or (not name and is_totals(row)):
             self.findings.add(number, "totals-row")
             return None
         identities = self._identities_of(row)

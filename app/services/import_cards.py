@@ -58,13 +58,13 @@ async def write_portion(
     portion = await _sorted_out(connection, job, rows)
     now = clock.now()
     actor = (str(job.created_by_kind), job.created_by_id)
-    claimed = await _create(session, settings, job, portion.new, now)
+    created, claimed = await _create(session, settings, job, portion.new, now)
     changed = await change_cards(connection, job.id, actor, portion.known, now)
     claimed += changed.claimed
     portion.findings += [(row, "card-left", 0) for row in changed.left]
     attached = await _attach(session, settings, claimed, now)
-    touched = [*changed.cards, *(card for *_, card in claimed)]
-    await completeness.refresh_completeness(session, settings, sorted(set(touched)))
+    touched = sorted({*changed.cards, *created})
+    await completeness.refresh_completeness(session, settings, touched)
     await search_keys.reindex(session, *touched)
     await imports.add_findings(connection, job.id, portion.findings)
     counts: dict[str, int] = defaultdict(int)
@@ -120,10 +120,10 @@ async def _create(
     job: ImportJob,
     new: Sequence[tuple[int, Mapping[str, Any]]],
     now: datetime,
-) -> list[tuple[str, str, UUID]]:
-    """Write new cards; return the identities that something awaited."""
+) -> tuple[list[UUID], list[tuple[str, str, UUID]]]:
+    """Write new cards; return them, and the identities that something awaited."""
     if not new:
-        return []
+        return [], []
     connection = await raw_connection(session)
     today = clock.business_day(now, settings.zone).isoformat()
     cards, identities, changes, items = [], [], [], []
@@ -158,12 +158,10 @@ async def _create(
     await tiers.assign_initial_to(
         session, settings, {card["id"]: CustomerKind(card["kind"]) for card in cards}
     )
-    touched = [card["id"] for card in cards]
-    await completeness.refresh_completeness(session, settings, touched)
-    await search_keys.reindex(session, *touched)
-    return [
+    awaited = [
         (row["kind"], row["value"], row["customer_id"]) for row in claimed if row["was_awaited"]
     ]
+    return [card["id"] for card in cards], awaited
 
 
 async def _attach(

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.services.imports import list_findings
+from app.services.import_told import list_findings
 
 _AT_ONCE = 20_000
 _HEAD = ("row 行", "column 列", "name 列名", "code", "treatment", "English", "中文")

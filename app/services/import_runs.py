@@ -96,6 +96,13 @@ async def _finish(session: AsyncSession, job: ImportJob) -> None:
     await record_action(session, SYSTEM, Action.IMPORTED, OBJECT_TYPE, job.id, ["status"])
 
 
+async def count_lookalikes(session: AsyncSession, import_id: UUID) -> None:
+    """Count the pairs of the work list that have a card of the import in them."""
+    job = await lock_import(session, import_id)
+    found = await queries.lookalikes(await raw_connection(session), import_id)
+    count(job, {"possible_duplicates": found})
+
+
 async def end(session: AsyncSession, job: ImportJob) -> None:
     """Note that an import has ended; its file and what was read of it are forgotten."""
     job.finished_at, job.sample = clock.now(), []

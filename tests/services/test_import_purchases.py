@@ -87,9 +87,10 @@ async def test_a_dirty_file_is_counted_row_by_row_and_told_in_both_languages(
         "1 处同一小票的其他行有错误。"
     )
     assert told["text_en"].startswith(
-        "The file has 25 rows. 11 rows were imported. They make 9 receipts. "
-        "2 receipts wait for a customer's card. 2 refunds were matched with their sale. "
-        "1 customers reached a higher tier. 2 blank lines were left out."
+        "The file has 25 rows. 11 rows imported. 9 receipts made of them. "
+        "2 receipts waiting for a customer's card. 2 refunds matched with a sale. "
+        "1 customer lifted to a higher tier. 2 rows left out as blank. "
+        "1 row left out as totals. 1 row skipped as repeats of an earlier row. "
     )
     listed = await client.get(
         f"/v1/imports/{job['id']}/errors?treatment=refused", headers=world.headers("manager")

@@ -1,0 +1,184 @@
+"""Files of cards and of contacts: all that the API would have done, and taken back again."""
+
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from app.core.config import Settings
+from app.core.database import Database
+from tests.services.test_import_purchases import rows_of, table_counts
+from tests.support.cards import create_card, read_card
+from tests.support.events import sale
+from tests.support.import_files import ask, report, step, upload
+from tests.support.world import World, send_event
+
+CARDS = """姓名,性别,生日,手机,邮箱,会员卡号,标签,门店,注册日期,备注
+王小明,男,农历八月十五,138 0013 8000,xm@example.com,HK1,会员、常客,S01,2020-01-01,老客户
+李明朗,F,1990/2/3,+8613800138001,,HK2,,,2026年11月1日,
+明湖小学,,,,,HK3,,S02,,
+李明朗,F,1990/2/3,+8613800138001,,HK2,,,2026年11月1日,
+赵一,男,,13800138000,,,,,,
+钱二,男,,1.38E+10,,,,,,
+孙三,不男不女,,,,,,,,
+,男,,13800138009,,,,,,
+周五,,2099-01-01,,,,,,,
+吴六,,,12345,,,,,,
+郑七,,,,不是邮箱,,,,,
+合计,8,,,,,,,,
+"""
+
+
+async def imported(
+    client: httpx.AsyncClient, world: World, database: Database, settings: Settings,
+    content: str, **body: Any,
+) -> dict[str, Any]:  # fmt: skip
+    """Upload, check and run a file; return the import."""
+    job = await upload(client, world, content.encode("gb18030"), **body)
+    job = await step(client, world, database, settings, job)
+    assert job["status"] == "checked", job["problem"]
+    job = await ask(client, world, job, "run")
+    return await step(client, world, database, settings, job)
+
+
+async def test_cards_are_created_as_the_api_creates_them(
+    client: httpx.AsyncClient, world: World, database: Database, settings: Settings
+) -> None:
+    by_hand = await create_card(
+        client, world, name="王小明", gender="male", origin="import", note="老客户",
+        birthday={"calendar": "lunar", "month": 8, "day": 15}, tags=["会员", "常客"],
+        home_store_id=str(world.stores["S01"]), registered_on="2020-01-01",
+        identities=[
+            {"kind": "phone", "value": "13911112222", "is_primary": True},
+            {"kind": "email", "value": "other@example.com", "is_primary": True},
+            {"kind": "member_number", "value": "HK0", "is_primary": True},
+        ],
+    )  # fmt: skip
+    job = await imported(client, world, database, settings, CARDS, kind="cards")
+
+    assert job["counts"] == {
+        "rows": 12, "good": 3, "refused": 7, "duplicate-row": 1, "totals-row": 1,
+        "identity-repeated": 1, "scientific-number": 1, "unknown-code": 1, "missing-value": 1,
+        "in-the-future": 1, "bad-phone": 1, "bad-email": 1,
+    }  # fmt: skip
+    assert job["written"] == {"rows": 3, "cards_created": 3, "possible_duplicates": 1}
+    found = await client.post(
+        "/v1/customers/lookup",
+        headers=world.headers("manager"),
+        json={"kind": "member_number", "value": "HK1"},
+    )
+    card = found.json()
+    own = {"id", "identities", "created_at", "updated_at"}
+    assert {k: v for k, v in card.items() if k not in own} == {
+        k: v for k, v in by_hand.items() if k not in own
+    }
+    assert [(i["kind"], i["is_primary"]) for i in card["identities"]] == [
+        (i["kind"], i["is_primary"]) for i in by_hand["identities"]
+    ]
+    history = [
+        (await client.get(f"/v1/customers/{one['id']}/changes", headers=world.headers("manager")))
+        .json()["items"]
+        for one in (card, by_hand)
+    ]  # fmt: skip
+    assert [len(one) for one in history] == [1, 1]
+    assert set(history[0][0]["changes"]) == set(history[1][0]["changes"])
+
+
+async def test_receipts_and_contacts_that_waited_join_imported_cards_and_count(
+    client: httpx.AsyncClient, world: World, database: Database, settings: Settings
+) -> None:
+    event = sale("1200.00", member="HK2")
+    assert (await send_event(client, world, event)).json()["status"] == "awaiting_customer"
+    contacts = "日期,渠道,主题,会员卡号,时长\n2026-11-02 10:00,电话,询问,HK2,3\n"
+    job = await imported(client, world, database, settings, contacts, kind="interactions")
+    assert job["written"] == {"rows": 1, "waiting_contacts": 1}
+    job = await imported(client, world, database, settings, CARDS, kind="cards")
+    assert job["written"] == {"rows": 3, "cards_created": 3, "attached": 1}
+    assert "1 张等待中的小票已归户。" in (await report(client, world, job))["text_zh"]
+    assert await rows_of(
+        database,
+        "SELECT s.net, t.level FROM customer_stats AS s JOIN tier_assignment AS t"
+        " USING (customer_id) WHERE t.valid_to IS NULL AND s.net > 0",
+    ) == [(Decimal("1200.00"), "main")]
+    assert await rows_of(
+        database, "SELECT i.subject, s.contacts FROM interaction AS i"
+        " JOIN customer_service_stats AS s USING (customer_id)",
+    ) == [("询问", 1)]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("policy", "written", "name", "version"),
+    [
+        ("skip", {"rows": 2, "cards_created": 2, "card-left": 1}, "旧名", 1),
+        ("error", {"rows": 2, "cards_created": 2, "card-exists": 1, "refused": 1}, "旧名", 1),
+        ("update", {"rows": 3, "cards_created": 2, "cards_updated": 1}, "王小明", 2),
+    ],
+)
+async def test_a_known_customer_is_treated_as_it_was_asked_for(
+    client: httpx.AsyncClient, world: World, database: Database, settings: Settings,
+    policy: str, written: dict[str, int], name: str, version: int,
+) -> None:  # fmt: skip
+    known = await create_card(
+        client, world, name="旧名", note="旧备注",
+        identities=[{"kind": "member_number", "value": "HK1"}],
+    )  # fmt: skip
+    job = await imported(client, world, database, settings, CARDS, kind="cards", on_existing=policy)
+    assert job["written"] == written
+    card = await read_card(client, world, known["id"])
+    assert (card["name"], card["version"]) == (name, version)
+    if policy == "update":
+        assert {i["kind"] for i in card["identities"]} == {"member_number", "phone", "email"}
+        job = await ask(client, world, job, "undo")
+        job = await step(client, world, database, settings, job)
+        card = await read_card(client, world, known["id"])
+        assert (card["name"], card["note"], card["version"]) == ("旧名", "旧备注", 3)
+        assert [i["kind"] for i in card["identities"]] == ["member_number"]
+
+
+async def test_cards_and_contacts_are_undone_but_for_cards_that_are_in_use(
+    client: httpx.AsyncClient, world: World, database: Database, settings: Settings
+) -> None:
+    before = await table_counts(database)
+    cards = await imported(client, world, database, settings, CARDS, kind="cards")
+    contacts = await imported(
+        client, world, database, settings,
+        "日期,渠道,主题,会员卡号\n2026-11-02,电话,询问,HK1\n2026-11-02,微信,投诉,HK99\n",
+        kind="interactions",
+    )  # fmt: skip
+    contacts = await ask(client, world, contacts, "undo")
+    contacts = await step(client, world, database, settings, contacts)
+    assert contacts["written"]["removed"] == 2
+    answer = (await send_event(client, world, sale("10.00", member="HK3"))).json()
+    assert answer["status"] == "applied"
+
+    cards = await ask(client, world, cards, "undo")
+    cards = await step(client, world, database, settings, cards)
+
+    assert (cards["written"]["removed"], cards["written"]["kept"]) == (2, 1)
+    kept = await client.get(f"/v1/imports/{cards['id']}/kept", headers=world.headers("manager"))
+    assert [item["reason"] for item in kept.json()["items"]] == ["card-in-use"]
+    after = await table_counts(database)
+    more = {name: after[name] - before[name] for name in after if after[name] != before[name]}
+    assert more == {
+        "customer": 1, "customer_identity": 1, "identity": 1, "customer_change": 1,
+        "tier_assignment": 1, "customer_stats": 1, "purchase": 1, "purchase_line": 1,
+        "receipt": 1, "customer_search_key": 5, "duplicate_card": 1,
+        "duplicate_key": 2, "pos_event": 1,
+    }  # fmt: skip
+
+
+async def test_values_stand_in_no_finding_and_in_no_sample(
+    client: httpx.AsyncClient, world: World, database: Database, settings: Settings
+) -> None:
+    job = await upload(client, world, CARDS.encode(), kind="cards")
+    job = await step(client, world, database, settings, job)
+    assert "13800138" not in str(job["sample"])
+    assert "xm@example.com" not in str(job["sample"])
+    async with database.transaction() as session:
+        columns = await session.execute(
+            text("SELECT column_name FROM information_schema.columns"
+                 " WHERE table_name = 'import_finding'")
+        )  # fmt: skip
+        assert {row[0] for row in columns} == {"import_id", "row_number", "code", "column_number"}
