@@ -34,7 +34,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS import_portion (
     store_id uuid NOT NULL, cashier text, who_kind text, who_system text, who_value text,
     customer_id uuid, original_id uuid, amount numeric(14,2) NOT NULL,
     costed numeric(14,2) NOT NULL, cost numeric(28,2) NOT NULL,
-    is_claimed boolean NOT NULL DEFAULT false, was_awaited boolean NOT NULL DEFAULT false
+    is_claimed boolean NOT NULL DEFAULT true, was_awaited boolean NOT NULL DEFAULT false
 ) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS import_portion_line (
     position bigint NOT NULL, line_number integer NOT NULL, row_number integer NOT NULL,
@@ -65,8 +65,8 @@ WHERE l.import_id = $1 AND l.position > $2 AND l.position <= $3
 _FILL_RECEIPTS = """
 INSERT INTO import_portion
 SELECT r.position, ids.id, r.receipt_key, r.receipt_number, r.original_key, r.occurred_at,
-    r.store_id, r.cashier, r.who_kind, r.who_system, r.who_value, NULL, NULL, r.amount, r.costed,
-    r.cost
+    r.store_id, r.cashier, r.who_kind, r.who_system, r.who_value, i.customer_id, NULL, r.amount,
+    r.costed, r.cost
 FROM (
     SELECT position, row_number() OVER (ORDER BY position) AS n, min(receipt_key) AS receipt_key,
         min(receipt_number) AS receipt_number, min(original_key) AS original_key,
@@ -78,6 +78,8 @@ FROM (
     FROM import_portion_line GROUP BY position
 ) AS r
 JOIN unnest($1::uuid[]) WITH ORDINALITY AS ids (id, n) ON ids.n = r.n
+LEFT JOIN identity AS i ON i.kind = r.who_kind AND i.system = r.who_system
+    AND i.value = r.who_value
 """
 _RESOLVE = """
 UPDATE import_portion AS p SET customer_id = i.customer_id
@@ -168,20 +170,18 @@ WITH claimed AS (
     WHERE r.purchase_id IS NULL
     RETURNING receipt_key, (xmax <> 0) AS was_awaited
 )
-UPDATE import_portion AS p SET is_claimed = true, was_awaited = claimed.was_awaited
-FROM claimed WHERE claimed.receipt_key = p.receipt_key
+UPDATE import_portion AS p SET is_claimed = c.receipt_key IS NOT NULL,
+    was_awaited = coalesce(c.was_awaited, false)
+FROM import_portion AS o LEFT JOIN claimed AS c ON c.receipt_key = o.receipt_key
+WHERE o.position = p.position AND (c.receipt_key IS NULL OR c.was_awaited)
 """
+# Its identities lead to the surviving card, unless it was merged since they were looked up.
 _LOCK_CARDS = """
-SELECT count(*) FROM (
-    SELECT c.id FROM customer AS c
+SELECT count(*) FILTER (WHERE status = 'merged') FROM (
+    SELECT c.id, c.status FROM customer AS c
     WHERE c.id IN (SELECT customer_id FROM import_portion WHERE is_claimed)
     ORDER BY c.id FOR NO KEY UPDATE OF c
 ) AS locked
-"""
-_MOVED_SINCE = """
-SELECT count(*) FROM import_portion AS p
-JOIN identity AS i ON i.kind = p.who_kind AND i.system = p.who_system AND i.value = p.who_value
-WHERE p.original_id IS NULL AND i.customer_id IS DISTINCT FROM p.customer_id
 """
 _RECEIPT = f"""
     p.id, CASE WHEN p.position >= {FIRST_REFUND} THEN 'refund' ELSE 'sale' END, 'posted',
@@ -277,13 +277,12 @@ async def fill(
     )
 
 
-async def find_customers(connection: Any, at: datetime) -> None:
-    """Find whose each receipt is; who has no card is awaited, and met where the card appears.
+async def await_customers(connection: Any, at: datetime) -> None:
+    """Let who has no card be awaited, and met where the card appears.
 
     Raises:
         RetryTransactionError: an identity went away at this very moment.
     """
-    await connection.execute(_RESOLVE)
     awaited = int((await connection.execute(_AWAIT, at)).split()[-1])
     wanted = len(await connection.fetch(_AWAITED))
     if awaited or wanted:
@@ -305,11 +304,10 @@ async def claim(connection: Any, source_id: UUID, at: datetime) -> None:
     """Claim the receipt numbers, and lock the cards of those that were free.
 
     Raises:
-        RetryTransactionError: a customer's identity went to another card meanwhile.
+        RetryTransactionError: a customer's card was merged into another one meanwhile.
     """
     await connection.execute(_CLAIM, source_id, at)
-    await connection.fetchval(_LOCK_CARDS)
-    if await connection.fetchval(_MOVED_SINCE):
+    if await connection.fetchval(_LOCK_CARDS):
         raise RetryTransactionError
 
 

@@ -46,7 +46,7 @@ async def write_portion(
     await import_purchases.fill(connection, job.id, job.position, upto, ids)
     if upto >= import_purchases.FIRST_REFUND:
         await import_purchases.match_refunds(connection, source.id)
-    await import_purchases.find_customers(connection, now)
+    await import_purchases.await_customers(connection, now)
     await import_purchases.claim(connection, source.id, now)
     await import_purchases.write(connection, facts, now)
     told = await import_purchases.told(connection)
