@@ -75,13 +75,16 @@ _CLEAR_EVENTS = f"""
 UPDATE pos_event AS e SET {_EVENT_WITHOUT_CUSTOMER}
 WHERE e.customer_id = ANY($1::uuid[]) AND e.body_hash <> ''
 """  # noqa: S608 - built from constants of this module
+_CLEAR_WAITING_EVENTS = f"""
+UPDATE pos_event AS e SET {_EVENT_WITHOUT_CUSTOMER}, status = 'applied', applied_at = $3
+FROM unnest($1::uuid[], $2::text[]) AS w (source_id, event_id)
+WHERE e.source_id = w.source_id AND e.event_id = w.event_id AND e.status = 'awaiting_customer'
+"""  # noqa: S608
 # Events that no card is known of: they tell of the person by an identity, as the till wrote it, by
 # the card's id, or in the answer to a test. The digits of a phone end with its national number.
 _CLEAR_EVENTS_OF_NOBODY = f"""
-UPDATE pos_event AS e SET {_EVENT_WITHOUT_CUSTOMER},
-    status = CASE e.status WHEN 'awaiting_customer' THEN 'applied' ELSE e.status END,
-    applied_at = CASE e.status WHEN 'awaiting_customer' THEN $5 ELSE e.applied_at END
-WHERE e.status IN ('held', 'parked', 'awaiting_customer', 'test') AND e.body_hash <> ''
+UPDATE pos_event AS e SET {_EVENT_WITHOUT_CUSTOMER}
+WHERE e.status IN ('held', 'parked', 'test') AND e.body_hash <> ''
     AND (e.body -> 'customer' ->> 'id' = ANY($1::text[])
         OR e.answer -> 'customer' ->> 'id' = ANY($1::text[])
         OR lower(btrim(normalize(e.body -> 'customer' ->> 'value', NFKC))) = ANY($2::text[])
@@ -89,15 +92,14 @@ WHERE e.status IN ('held', 'parked', 'awaiting_customer', 'test') AND e.body_has
             SELECT FROM unnest($3::text[]) AS p (number)
             WHERE right(regexp_replace(
                 normalize(e.body -> 'customer' ->> 'value', NFKC), '[^0-9]', '', 'g'),
-                length(p.number)) = p.number)
-        OR e.answer ->> 'purchase_id' = ANY($4::text[]))
+                length(p.number)) = p.number))
 """  # noqa: S608
 _FORGET_AWAITED_PURCHASES = """
 UPDATE unattached_purchase AS u
 SET awaits_kind = NULL, awaits_system = NULL, awaits_value = NULL
 FROM unnest($1::text[], $2::text[], $3::text[]) AS w (kind, system, value)
 WHERE u.awaits_kind = w.kind AND u.awaits_system = w.system AND u.awaits_value = w.value
-RETURNING u.id
+RETURNING u.source_id, u.event_id
 """
 _FORGET_AWAITED_INTERACTIONS = """
 DELETE FROM unattached_interaction AS u
@@ -226,12 +228,16 @@ async def clear_other_tables(
     waited = await connection.fetch(_FORGET_AWAITED_PURCHASES, *triples)
     contacts = await connection.fetch(_FORGET_AWAITED_INTERACTIONS, *triples)
     await connection.execute(
+        _CLEAR_WAITING_EVENTS,
+        [row["source_id"] for row in waited],
+        [row["event_id"] for row in waited],
+        at,
+    )
+    await connection.execute(
         _CLEAR_EVENTS_OF_NOBODY,
         [str(card) for card in cards],
         [value.lower() for value in identities.values],
         list(national_numbers),
-        [str(row["id"]) for row in waited],
-        at,
     )
     await connection.execute(_FORGET_AWAITED_IDENTITIES, *triples)
     await connection.execute(_FORGET_ANSWERS, [*cards, *(row["id"] for row in contacts)])

@@ -29,6 +29,7 @@ from app.services.trail import record_action
 from app.vocabulary import Action, DeferralReason, DomainEvent, ErasureStatus, IdentityKind
 
 CHUNK: Final = 50
+INACTIVE_CHUNK: Final = 500
 SWEPT_AGAIN: Final = timedelta(days=2)
 """Who was erased within this time is erased once more each night: a request that had looked at the
 card before may have written after."""
@@ -193,7 +194,7 @@ async def erase_inactive(
         return {"inactive": 0, "remaining": 0}
     since = now - timedelta(days=settings.keep_inactive_cards_days)
     connection = await raw_connection(session)
-    inactive = await erasure_facts.inactive_since(connection, since, CHUNK)
+    inactive = await erasure_facts.inactive_since(connection, since, INACTIVE_CHUNK)
     persons = await erasing.lock_persons(connection, inactive)
     if inactive:
         await session.execute(
