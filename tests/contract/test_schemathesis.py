@@ -89,6 +89,10 @@ def objects_of_the_examples(service: RunningService) -> dict[str, str]:
             "0193a1c2-d3e4-7f00-8000-000000000009": field["id"],
             "0193a1c2-d3e4-7f00-8000-00000000c001": card["id"],
             "0193a1c2-d3e4-7f00-8000-00000000c002": card["identities"][0]["id"],
+            # It has bought just now: its erasure is deferred, and can be cancelled and asked for.
+            "0193a1c2-d3e4-7f00-8000-00000000c003": made(f"/v1/customers/{card['id']}/erasures")[
+                "id"
+            ],
             "0193a1c2-d3e4-7f00-8000-00000000b001": receipts[0]["id"],
             "0193a1c2-d3e4-7f00-8000-00000000c00b": survivor,
             "0193a1c2-d3e4-7f00-8000-00000000c009": loser,
