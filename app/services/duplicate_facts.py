@@ -233,11 +233,18 @@ def _keys(facts: CardFacts, name: _Name) -> Iterator[BlockingKey]:
     something that has a key of its own.
     """
     seen: set[int] = set()
+    refinements: dict[str, int] = {}
     for parts, refined_by in _parts_of_keys(facts, name):
         key = _hash(facts.kind[0], *parts)
-        if key not in seen:
-            seen.add(key)
-            yield key, None if refined_by is None else _hash(refined_by)
+        if key in seen:
+            continue
+        seen.add(key)
+        if refined_by is None:
+            yield key, None
+        else:
+            if refined_by not in refinements:
+                refinements[refined_by] = _hash(refined_by)
+            yield key, refinements[refined_by]
 
 
 def _parts_of_keys(

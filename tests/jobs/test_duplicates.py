@@ -47,7 +47,7 @@ async def unfinished(database: Database) -> Sequence[UUID]:
     """Return the cards that a scan still has to compare, or to let go."""
     async with database.transaction() as session:
         rows = await session.scalars(
-            select(DuplicateCard.customer_id).where(
+            select(col(DuplicateCard.customer_id)).where(
                 ~col(DuplicateCard.is_compared) | col(DuplicateCard.is_bulk)
             )
         )
@@ -146,7 +146,7 @@ async def test_merged_and_erased_cards_have_no_keys_and_no_open_pairs(
     await scan_duplicates(database)
     assert list(await pairs(database)) == [(cards[1], cards[2])]
     async with database.transaction() as session:
-        with_keys = set(await session.scalars(select(DuplicateKey.customer_id)))
+        with_keys = set(await session.scalars(select(col(DuplicateKey.customer_id))))
     assert with_keys == {cards[1], cards[2]}
     assert set((await scan_duplicates(database)).values()) == {0}
 
@@ -196,7 +196,8 @@ async def test_cards_that_come_while_a_scan_compares_are_compared_with_all(
 ) -> None:
     monkeypatch.setattr(duplicate_scan, "CHUNK", 1)
     first, second = await write_made_cards(database, [made("王小明", birthday=BORN), made("李强")])
-    real, late = duplicate_scan.compare_next, []
+    real = duplicate_scan.compare_next
+    late: list[UUID] = []
 
     async def with_a_late_card(*arguments: Any) -> Any:
         portion = await real(*arguments)

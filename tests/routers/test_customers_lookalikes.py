@@ -4,11 +4,18 @@ from typing import Any
 
 import httpx
 import pytest
+from asyncpg.connection import LoggedQuery
 from sqlalchemy import select
 
-from app.core.database import Database
+from app.core.database import Database, raw_connection
+from app.core.ids import new_id
 from app.models import DuplicatePair
+from app.services.duplicate_facts import GivenBirthday, facts_of, probe_of
+from app.services.duplicates import find_candidates, take_up
+from app.vocabulary import BirthdayCalendar, CustomerKind
 from tests.support.cards import create_card, read_card, row_counts, seen
+from tests.support.lookalike_tables import write_made_cards
+from tests.support.lookalikes import MadeCard
 from tests.support.world import World
 
 BORN = {"calendar": "solar", "year": 1990, "month": 8, "day": 5}
@@ -229,3 +236,46 @@ async def test_an_archived_card_is_a_candidate_too(client: httpx.AsyncClient, wo
     card = await create_card(client, world, birthday=BORN)
     await client.post(f"/v1/customers/{card['id']}/archive", headers=seen(world, card))
     assert (await post_card(client, world, name="王小明", birthday=BORN)).status_code == 409
+
+
+async def test_looking_takes_the_same_statements_however_many_cards_look_alike(
+    database: Database,
+) -> None:
+    """One proposed card and fifty, with no candidate and with thirty."""
+    cards = [
+        MadeCard(
+            person=number, kind="person", name="王小明", gender=None, birthday=(1990, 8, 5),
+            phones=(), address=None, employer=None,
+        )
+        for number in range(30)
+    ]  # fmt: skip
+    ids = await write_made_cards(database, cards)
+    async with database.transaction() as session:
+        await take_up(session, ids)
+
+    birthday = GivenBirthday(BirthdayCalendar.SOLAR, 1990, 8, 5)
+    alike = facts_of(CustomerKind.INDIVIDUAL, "王曉明", birthday=birthday)
+    nobody = facts_of(CustomerKind.INDIVIDUAL, "赵云")
+    proposed = {
+        1: [probe_of(new_id(), "赵云", nobody)],
+        50: [probe_of(new_id(), "王曉明", alike) for _ in range(50)],
+    }
+    statements, found = {}, {}
+    for count, probes in proposed.items():
+        async with database.transaction() as session:
+            connection = await raw_connection(session)
+            run: list[str] = []
+
+            def note(record: LoggedQuery, run: list[str] = run) -> None:
+                run.append(record.query)
+
+            connection.add_query_logger(note)
+            try:
+                candidates = await find_candidates(session, probes)
+            finally:
+                connection.remove_query_logger(note)
+        statements[count] = run
+        found[count] = {len(those) for those in candidates.values()}
+    assert found == {1: {0}, 50: {30}}
+    assert statements[1] == statements[50]
+    assert len(statements[1]) == 3

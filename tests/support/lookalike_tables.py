@@ -26,7 +26,8 @@ async def write_made_cards(database: Database, cards: Sequence[MadeCard]) -> lis
     """
     now = clock.now()
     ids = [new_id() for _ in cards]
-    card_rows, phone_rows = [], []
+    card_rows: list[tuple[object, ...]] = []
+    phone_rows: list[tuple[object, ...]] = []
     for card_id, card in zip(ids, cards, strict=True):
         year, month, day = card.birthday or (None, None, None)
         card_rows.append(
