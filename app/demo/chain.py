@@ -6,7 +6,11 @@ from random import Random
 
 from app.demo.baskets import Baskets
 from app.demo.catalogue import CATEGORIES, build_catalogue, showcase_product
+from app.demo.conversations import build_interactions
 from app.demo.customers import CARDS_WITHOUT_PURCHASE, build_customers
+from app.demo.doubles import build_doubles
+from app.demo.names import free_phones
+from app.demo.organizations import build_organizations
 from app.demo.plans import GROUPS, plan_buyers
 from app.demo.receipts import ReceiptDrafts
 from app.demo.seasons import Calendar
@@ -44,6 +48,12 @@ def build_chain(load_day: date, seed: int = DEMO_SEED) -> DemoChain:
         ]
     )
     drafts.add_nobodys_sales()
+    phones = free_phones(stream("phones"), {card.phone for card in cards})
+    organizations = build_organizations(stream("organizations"), calendar.days[0], phones)
+    doubles = build_doubles(stream("doubles"), calendar.days[-1], cards, phones)
+    valued = frozenset(
+        card.member_number for card, plan in zip(cards, plans, strict=False) if plan.level == "main"
+    ) | {double.card.member_number for double in doubles if double.is_merged}
     return DemoChain(
         name=CHAIN_NAME,
         load_day=load_day,
@@ -57,6 +67,17 @@ def build_chain(load_day: date, seed: int = DEMO_SEED) -> DemoChain:
         products=products,
         customers=tuple(sorted(cards, key=lambda card: card.member_number)),
         receipts=drafts.number(),
+        organizations=tuple(organizations),
+        doubles=tuple(doubles),
+        interactions=tuple(
+            build_interactions(
+                stream("interactions"),
+                calendar,
+                [*cards, *(double.card for double in doubles)],
+                organizations,
+                valued=valued,
+            )
+        ),
         showcase=DemoShowcase(
             customer=cards[showcase],
             net=Decimal(plans[showcase].net_fen).scaleb(-2),

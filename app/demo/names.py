@@ -76,19 +76,23 @@ def _given_name(rng: Random, gender: Gender) -> str:
     return rng.choice(EITHER_CHARACTERS) + rng.choice(own)
 
 
+def draw_name(rng: Random, gender: Gender) -> str:
+    """Draw a surname, about as frequent as in the country, and a given name."""
+    surnames, weights = tuple(SURNAME_WEIGHTS), tuple(SURNAME_WEIGHTS.values())
+    return rng.choices(surnames, weights)[0] + _given_name(rng, gender)
+
+
 def draw_people(rng: Random, count: int) -> Iterator[Person]:
     """Draw people whose phones differ, and whose birthdays differ where they are known.
 
     Differing birthdays keep two namesakes from looking like one customer's two cards.
     """
-    surnames, weights = tuple(SURNAME_WEIGHTS), tuple(SURNAME_WEIGHTS.values())
     endings = rng.sample([n for n in range(9_900) if n != int(SHOWCASE_PHONE[-4:])], k=count)
     days = rng.sample(range((_LAST_BIRTHDAY - _FIRST_BIRTHDAY).days + 1), k=count)
     for ending, day in zip(endings, days, strict=True):
         gender: Gender = "female" if rng.random() < 0.58 else "male"
-        name = rng.choices(surnames, weights)[0] + _given_name(rng, gender)
         yield Person(
-            name=name,
+            name=draw_name(rng, gender),
             gender=gender if rng.random() < 0.93 else None,
             birthday=_FIRST_BIRTHDAY + timedelta(days=day) if rng.random() < 0.72 else None,
             phone=f"{PHONE_PREFIX}{ending:04d}",
@@ -98,3 +102,10 @@ def draw_people(rng: Random, count: int) -> Iterator[Person]:
 def uncarded_phones(rng: Random, count: int) -> list[str]:
     """Draw phones that belong to no card."""
     return [f"{PHONE_PREFIX}{ending}" for ending in rng.sample(range(9_900, 10_000), k=count)]
+
+
+def free_phones(rng: Random, taken: set[str]) -> Iterator[str]:
+    """Draw phones that are neither among these nor among those that no card shall have."""
+    endings = rng.sample(range(9_900), k=9_900)
+    phones = (f"{PHONE_PREFIX}{ending:04d}" for ending in endings)
+    return (phone for phone in phones if phone not in taken)

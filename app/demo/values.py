@@ -112,6 +112,69 @@ class DemoCustomer:
 
 
 @dataclass(frozen=True, slots=True)
+class DemoContact:
+    """Somebody at an organization; `role` is a code of the service's own list."""
+
+    name: str
+    title: str
+    role: str
+    phone: str
+    decides: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DemoOrganization:
+    """A body's card, with the people there; `size_band` is a code of the service's own list."""
+
+    member_number: str
+    name: str
+    industry: str
+    size_band: str
+    region: str
+    address: str
+    phone: str
+    home_store_code: str
+    owner_username: str
+    registered_on: date
+    payment_days: int
+    discount_percent: int
+    contacts: tuple[DemoContact, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DemoInteraction:
+    """One contact with the holder of a card; the words for channel and outcome are the service's.
+
+    Never before the card was made, and on a day of the chain's window.
+    """
+
+    member_number: str
+    channel: str
+    direction: str
+    occurred_at: datetime
+    duration_seconds: int | None
+    subject: str
+    text: str | None
+    outcome: str
+    next_step: str | None
+    next_step_on: date | None
+    staff_username: str
+    store_code: str
+
+
+@dataclass(frozen=True, slots=True)
+class DemoDouble:
+    """A second card of somebody who has one: `card` was made later, elsewhere, and bought nothing.
+
+    `is_merged` says that the chain has found it out, and merged it into the first.
+    """
+
+    card: DemoCustomer
+    of_member_number: str
+    is_merged: bool
+
+
+@dataclass(frozen=True, slots=True)
 class DemoIdentity:
     """What the till read from the customer: the value finds a card, or none yet."""
 
@@ -206,8 +269,8 @@ class DemoShowcase:
 class DemoChain:
     """Everything the demo loads, in the order in which it can be loaded.
 
-    `receipts` are in order of `occurred_at`; a refund always follows its sale. All of them lie on
-    the days `first_day` .. `last_day`, which are the 364 days before `load_day`.
+    `receipts` and `interactions` are in order of `occurred_at`; a refund always follows its sale.
+    All of them lie on the days `first_day` .. `last_day`, the 364 days before `load_day`.
     """
 
     name: str
@@ -222,4 +285,7 @@ class DemoChain:
     products: tuple[DemoProduct, ...]
     customers: tuple[DemoCustomer, ...]
     receipts: tuple[DemoReceipt, ...]
+    organizations: tuple[DemoOrganization, ...]
+    doubles: tuple[DemoDouble, ...]
+    interactions: tuple[DemoInteraction, ...]
     showcase: DemoShowcase
