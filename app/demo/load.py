@@ -28,6 +28,7 @@ from app.demo.chain import build_chain
 from app.demo.customers import SHOWCASE_MEMBER_NUMBER
 from app.demo.events import event_of
 from app.demo.founding import founding_rows, source_facts
+from app.demo.load_relations import Places, load_relations
 from app.demo.values import DemoChain, DemoCustomer, DemoRefund, DemoSale
 from app.models import (
     Customer,
@@ -116,7 +117,8 @@ async def _is_there(session: AsyncSession) -> bool:
 
 
 async def _summary(session: AsyncSession, *, was_loaded: bool) -> DemoSummary:
-    customers = await session.scalar(select(func.count()).select_from(Customer)) or 0
+    in_use = select(func.count()).where(col(Customer.status) == CustomerStatus.ACTIVE)
+    customers = await session.scalar(in_use) or 0
     receipts = await session.scalar(select(func.count()).select_from(Purchase)) or 0
     return DemoSummary(was_loaded, customers, receipts)
 
@@ -198,6 +200,7 @@ class _Loader:
         self.stores: dict[str, UUID] = {}
         self.staff: dict[str, UUID] = {}
         self.sources: dict[str, SourceFacts] = {}
+        self.cards: dict[str, UUID] = {}
 
     async def load(self) -> None:
         """Write everything, day by day."""
@@ -208,7 +211,8 @@ class _Loader:
         with clock.using(standing):
             await self._found_chain()
             cards: dict[date, list[DemoCustomer]] = defaultdict(list)
-            for customer in self.chain.customers:
+            doubles = [double.card for double in self.chain.doubles]
+            for customer in (*self.chain.customers, *doubles):
                 cards[max(customer.registered_on, self.chain.first_day)].append(customer)
             receipts: dict[date, list[DemoSale | DemoRefund]] = defaultdict(list)
             for receipt in self.chain.receipts:
@@ -218,6 +222,9 @@ class _Loader:
                 await self._register(cards.get(day, []))
                 standing.move_to(datetime.combine(day, CLOSING, self.settings.zone))
                 await self._post(receipts.get(day, []))
+            standing.move_to(datetime.combine(self.chain.last_day, CLOSING, self.settings.zone))
+            places = Places(self.stores, self.staff, self.cards)
+            await load_relations(self.session, self.settings, self.chain, places)
 
     async def _insert(self, table: type[SQLModel], rows: list[dict[str, Any]]) -> None:
         if rows:
@@ -238,6 +245,7 @@ class _Loader:
             return
         now = clock.now()
         ids = {customer.member_number: new_id() for customer in customers}
+        self.cards |= ids
         await self._insert(Customer, [self._card(ids, customer) for customer in customers])
         identities = [
             (ids[customer.member_number], kind, value)
