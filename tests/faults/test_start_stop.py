@@ -399,5 +399,5 @@ def test_loading_the_demo_chain_again_changes_nothing(home: Home) -> None:
 
     assert before.returncode == 0, before.stderr
     assert before.stdout == after.stdout
-    assert before.stdout.startswith("The demo chain is there: 2206 customers, ")
+    assert before.stdout.startswith("The demo chain is there: 2231 customers, ")
     assert f"Password of them all: {password_of(home)}" in before.stdout
