@@ -19,7 +19,14 @@ from app.rules.access import SYSTEM
 from app.schemas.consents import ConsentsStated
 from app.schemas.customers import CustomerCreate
 from app.schemas.merges import MergeExecute, MergeRequest
-from app.services import consents, customers, merge_plans, merges
+from app.services import (
+    consents,
+    customers,
+    duplicate_scan,
+    merge_plans,
+    merges,
+    search_keys,
+)
 from app.services.completeness import refresh_completeness
 from app.services.interaction_recording import Draft, record_contacts
 from app.vocabulary import Channel, Direction, InteractionOutcome
@@ -58,6 +65,8 @@ async def load_relations(
     await _conversations(session, settings, chain.interactions, places)
     await _agreements(session, chain, places)
     await refresh_completeness(session, settings, list(places.cards.values()))
+    await search_keys.reindex(session, *places.cards.values())
+    await _scan_for_duplicates(session)
     for double in chain.doubles:
         if double.is_merged:
             surviving = places.cards[double.of_member_number]
@@ -131,6 +140,13 @@ async def _agreements(session: AsyncSession, chain: DemoChain, places: Places) -
         said = _DECLINES if index % 7 == 6 else _AGREES
         given = ConsentsStated.model_validate({"statements": list(said)})
         await consents.record_consents(session, SYSTEM, places.cards[number], given)
+
+
+async def _scan_for_duplicates(session: AsyncSession) -> None:
+    for step in (duplicate_scan.take_up_stale, duplicate_scan.compare_next, duplicate_scan.finish):
+        after = (await step(session, None)).last_card
+        while after is not None:
+            after = (await step(session, after)).last_card
 
 
 async def _merge(session: AsyncSession, settings: Settings, survivor: UUID, loser: UUID) -> None:

@@ -19,7 +19,7 @@ from tests.support.world import signed
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 # A minute is usual with the machine to oneself; this is for the slow and the busy.
-MAXIMUM_SECONDS = 240
+MAXIMUM_SECONDS = 540
 SHOWN_CHARACTERS = 12_000
 ORGANIZATION = "organization"
 """In place of an example's id: no example names an organization's card."""

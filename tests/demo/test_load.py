@@ -1,7 +1,9 @@
 """The demo chain in a database: the published table comes out of it exactly."""
 
+from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, time
+from uuid import UUID
 
 import httpx
 import pytest
@@ -12,11 +14,20 @@ from app.core import clock
 from app.core.config import Settings
 from app.core.database import Database
 from app.core.ids import new_id
+from app.demo import build_chain
 from app.demo.load import load_demo, showcase_sale
 from app.jobs.upkeep import rebuild_statistics
-from app.models import CustomerStats, PosEvent
+from app.models import (
+    CustomerIdentity,
+    CustomerMerge,
+    CustomerServiceStats,
+    CustomerStats,
+    DuplicatePair,
+    Interaction,
+    PosEvent,
+)
 from app.services import statistics
-from app.vocabulary import EventStatus
+from app.vocabulary import DuplicateState, EventStatus, IdentityKind, MergeStatus
 from tests.conftest import client_of
 from tests.support import databases
 from tests.support.world import World, send_event
@@ -124,3 +135,82 @@ async def test_loading_again_changes_nothing(chain: Database, settings: Settings
     summary = await load_demo(chain, settings, LOADED_ON, "another password")
     assert summary.was_loaded is False
     assert summary.customers == 2206 + 14 + 11
+
+
+async def test_somebody_is_found_by_pinyin_and_shown_whole(
+    chain: Database, settings: Settings, on_the_load_day: None
+) -> None:
+    async with client_of(chain, settings) as client:
+        headers = await sign_in(client)
+        found = await client.post(
+            "/v1/customers/search", headers=headers, json={"query": "gunianshu"}
+        )
+        assert found.status_code == 200, found.text
+        hit = found.json()["items"][0]
+        assert hit["name"] == "顾念书"
+        view = (await client.get(f"/v1/customers/{hit['id']}/overview", headers=headers)).json()
+    assert view["card"]["name"] == "顾念书"
+
+
+async def test_organizations_have_people_and_contacts_have_a_cost(
+    chain: Database, settings: Settings, on_the_load_day: None
+) -> None:
+    async with client_of(chain, settings) as client:
+        headers = await sign_in(client)
+        listed = await client.get("/v1/customers", params={"kind": "organization"}, headers=headers)
+        bodies = listed.json()["items"]
+    assert len(bodies) == 14
+    assert {body["terms"]["payment_days"] for body in bodies} == {0, 30}
+    async with chain.transaction() as session:
+        assert await session.scalar(select(func.count()).select_from(Interaction)) > 900
+        cost = await session.scalar(select(func.sum(CustomerServiceStats.service_cost_365)))
+        assert cost == await session.scalar(select(func.sum(Interaction.cost)))
+        assert cost > 1_000
+
+
+async def test_cards_that_exist_twice_are_found_and_nobody_else_is(chain: Database) -> None:
+    demo = build_chain(LOADED_ON)
+    expected = {
+        frozenset((double.card.member_number, double.of_member_number)): double.is_merged
+        for double in demo.doubles
+    }
+    async with chain.transaction() as session:
+        numbers: dict[UUID, list[str]] = defaultdict(list)
+        rows = await session.execute(
+            select(col(CustomerIdentity.customer_id), col(CustomerIdentity.value)).where(
+                col(CustomerIdentity.kind) == IdentityKind.MEMBER_NUMBER
+            )
+        )
+        for customer_id, value in rows:
+            numbers[customer_id].append(value)
+        pairs = (await session.scalars(select(DuplicatePair))).all()
+        merge = (await session.scalars(select(CustomerMerge))).one()
+    open_pairs = {
+        frozenset(numbers[pair.first_id] + numbers[pair.second_id])
+        for pair in pairs
+        if pair.state is DuplicateState.OPEN
+    }
+    assert open_pairs == {pair for pair, is_merged in expected.items() if not is_merged}
+    merged = next(pair for pair, is_merged in expected.items() if is_merged)
+    assert frozenset(numbers[merge.customer_id]) == merged
+    assert merge.status is MergeStatus.DONE
+
+
+async def test_the_merge_of_the_demo_can_be_undone(
+    chain: Database, settings: Settings, on_the_load_day: None
+) -> None:
+    async with client_of(chain, settings) as client:
+        headers = await sign_in(client)
+        (merge,) = (await client.get("/v1/merges", headers=headers)).json()["items"]
+        (old,) = merge["loser_ids"]
+        before = await client.get(f"/v1/customers/{old}", headers=headers)
+        assert before.json()["id"] == merge["surviving_id"]
+        undone = await client.post(
+            f"/v1/merges/{merge['id']}/undo",
+            headers={**headers, "Idempotency-Key": "undo-the-demos-merge"},
+        )
+        assert undone.status_code == 200, undone.text
+        after = await client.get(f"/v1/customers/{old}", headers=headers)
+        spoken = await client.get(f"/v1/customers/{old}/interactions", headers=headers)
+    assert after.json()["id"] == old
+    assert len(spoken.json()["items"]) >= 3
