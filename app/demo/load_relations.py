@@ -17,10 +17,12 @@ from app.core.errors import HuikeError
 from app.demo.values import DemoChain, DemoInteraction, DemoOrganization
 from app.rules.access import SYSTEM
 from app.schemas.consents import ConsentsStated
+from app.schemas.contacts import ContactCreate
 from app.schemas.customers import CustomerCreate
 from app.schemas.merges import MergeExecute, MergeRequest
 from app.services import (
     consents,
+    contacts,
     customers,
     duplicate_scan,
     merge_plans,
@@ -98,7 +100,21 @@ async def _organization(
             ],
         }
     )
-    return (await customers.create_customer(session, SYSTEM, settings, given)).id
+    card = await customers.create_customer(session, SYSTEM, settings, given)
+    version = card.version
+    for person in body.contacts:
+        who = ContactCreate.model_validate(
+            {
+                "name": person.name,
+                "title": person.title,
+                "role": person.role,
+                "decides": person.decides,
+                "phone": person.phone,
+            }
+        )
+        written = await contacts.create_contact(session, SYSTEM, settings, card.id, version, who)
+        version = written.version
+    return card.id
 
 
 async def _conversations(

@@ -18,6 +18,7 @@ from app.demo import build_chain
 from app.demo.load import load_demo, showcase_sale
 from app.jobs.upkeep import rebuild_statistics
 from app.models import (
+    CustomerContact,
     CustomerIdentity,
     CustomerMerge,
     CustomerServiceStats,
@@ -162,6 +163,9 @@ async def test_organizations_have_people_and_contacts_have_a_cost(
     assert len(bodies) == 14
     assert {body["terms"]["payment_days"] for body in bodies} == {0, 30}
     async with chain.transaction() as session:
+        people = (await session.scalars(select(CustomerContact))).all()
+        assert {person.customer_id for person in people} == {UUID(body["id"]) for body in bodies}
+        assert sum(person.decides for person in people) == len(bodies)
         assert await session.scalar(select(func.count()).select_from(Interaction)) > 900
         cost = await session.scalar(select(func.sum(CustomerServiceStats.service_cost_365)))
         assert cost == await session.scalar(select(func.sum(Interaction.cost)))
