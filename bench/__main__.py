@@ -28,12 +28,15 @@ from app.core.logging import configure_logging
 from app.core.migrations import alembic_config
 from app.jobs.nightly import run_night
 from app.jobs.upkeep import rebuild_statistics
+from bench import search
 from bench.card import measure_cards, write_cards
 from bench.chain import CUSTOMERS, PURCHASES, write_chain
 from bench.imports import measure_imports
+from bench.people import write_people
 from bench.sender import Measured, Sender
 
 DATABASE, OWNER, SERVICE = "huike_bench", "huike_owner", "huike_service"
+PEOPLE = "huike_bench_people"
 RESULTS = Path(__file__).with_name("results.md")
 SECONDS_EACH = 8.0
 BATCH, BATCHES = 1_000, 5
@@ -41,12 +44,14 @@ BARE_PASS = "SELECT count(*), sum(amount), max(business_day) FROM purchase"
 
 
 @asynccontextmanager
-async def service(server: EmbeddedServer, port: int) -> AsyncIterator[httpx.AsyncClient]:
+async def service(
+    server: EmbeddedServer, port: int, database: str = DATABASE
+) -> AsyncIterator[httpx.AsyncClient]:
     """Run the service as a process for the length of a block; yield a client of it."""
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("HUIKE_")},
-        "HUIKE_DATABASE_URL": server.url(DATABASE, SERVICE),
-        "HUIKE_DATABASE_OWNER_URL": server.url(DATABASE, OWNER),
+        "HUIKE_DATABASE_URL": server.url(database, SERVICE),
+        "HUIKE_DATABASE_OWNER_URL": server.url(database, OWNER),
         "HUIKE_LOG_LEVEL": "ERROR",
     }
     huike = Path(sys.executable).with_name("huike")
@@ -125,6 +130,25 @@ def line_of(name: str, measured: Measured, bare: float, events: int = 1) -> str:
     )
 
 
+async def search_page(server: EmbeddedServer, port: int) -> str:
+    """Return the figures of the search, over a database of its own."""
+    await ensure_database(server, database=PEOPLE, owner=OWNER, service=SERVICE)
+    await asyncio.to_thread(command.upgrade, alembic_config(server.url(PEOPLE, OWNER)), "head")
+    began = time.perf_counter()
+    await write_people(server.dsn(PEOPLE, OWNER), search.CARDS)
+    print(f"{search.CARDS:,} cards to search written in {time.perf_counter() - began:.0f} s")
+    key, stores = await search.write_api_key(server.dsn(PEOPLE, OWNER))
+    settings = Settings(_env_file=None)
+    database = Database(server.url(PEOPLE, SERVICE), settings)
+    try:
+        inside = await search.measured(search.over_services(database, settings), stores)
+    finally:
+        await database.close()
+    async with service(server, port, PEOPLE) as client:
+        outside = await search.measured(search.over_http(client, key), stores)
+    return search.page_of(inside, outside)
+
+
 async def measure() -> str:
     """Return the results as a page."""
     async with temporary_server() as server:
@@ -155,6 +179,7 @@ async def measure() -> str:
             print(lines[-1])
             card_table = await measure_cards(client, cards)
         imported = await measure_imports(server)
+        searches = await search_page(server, port)
     table = "\n".join(lines)
     return f"""# Results of `make bench`
 
@@ -179,7 +204,8 @@ The chain: {CUSTOMERS:,} cards, {PURCHASES:,} purchases. One bare serial pass ov
 | read, one at a time | ms, half of the answers | ms, 95 % |
 |---|---:|---:|
 {card_table}
-{imported.lines()}"""
+{imported.lines()}
+{searches}"""
 
 
 def main() -> None:

@@ -69,6 +69,11 @@ class _Typed:
     phone_keys: tuple[str, ...]
     whole_phone_key: str | None
 
+    @property
+    def is_address(self) -> bool:
+        """Whether it can be nothing but an e-mail address or its beginning."""
+        return self.word is not None and "@" in self.word
+
 
 @dataclass(frozen=True, slots=True)
 class _Match:
@@ -152,7 +157,8 @@ def _own_stores(actor: Actor, preferred: UUID | None) -> list[UUID]:
 
 
 def _first_stage(typed: _Typed) -> Iterator[_Step]:
-    yield from _by_name(typed.name, KeyPart.NAME)
+    if not typed.is_address:
+        yield from _by_name(typed.name, KeyPart.NAME)
     for key in typed.phone_keys:
         yield _Step(KeyPart.PHONE, Column.LETTERS, key)
     word = typed.word
@@ -165,10 +171,11 @@ def _first_stage(typed: _Typed) -> Iterator[_Step]:
 
 
 def _second_stage(typed: _Typed) -> Iterator[_Step]:
-    for mixture in typed.name.mixtures:
-        yield from _by_mixture(mixture)
-    for part in (KeyPart.ALTERNATIVE, KeyPart.INNER):
-        yield from _by_name(typed.name, part)
+    if not typed.is_address:
+        for mixture in typed.name.mixtures:
+            yield from _by_mixture(mixture)
+        for part in (KeyPart.ALTERNATIVE, KeyPart.INNER):
+            yield from _by_name(typed.name, part)
     word = typed.word
     if word is not None and word.isascii() and len(word) >= SHORTEST_EMAIL_PREFIX:
         yield _Step(KeyPart.EMAIL, Column.LETTERS, word)
