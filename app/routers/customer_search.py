@@ -25,7 +25,8 @@ async def search_customers(
 ) -> SearchResult:
     """Return the best page of cards for a name, a part of it, its pinyin or initials, or a number.
 
-    Customers of the preferred stores come first on each rung; every hit says why it is one.
+    Customers of the preferred stores come first, before what only other readings, mixtures or later
+    parts of a name find; every hit says why it is one.
     There are no further pages: where there is more, more has to be typed. Personal words never
     stand in an address.
     """

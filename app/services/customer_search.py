@@ -77,6 +77,7 @@ class _Typed:
 
 @dataclass(frozen=True, slots=True)
 class _Match:
+    stage: int
     rank: tuple[int, bool]
     reason: MatchReason
     found: Found
@@ -87,8 +88,8 @@ async def search_customers(
 ) -> SearchResult:
     """Return the best page of cards for what was typed, with the reasons.
 
-    On every rung of the ladder the customers of the preferred stores come first; equal hits keep
-    the order of their keys and ids.
+    In each stage the customers of the preferred stores come first, by the ladder of reasons; equal
+    hits keep the order of their keys and ids.
     """
     connection = await raw_connection(session)
     typed = _understood(given.query, settings.phone_region)
@@ -96,14 +97,14 @@ async def search_customers(
     wanted = given.limit + 1
     matches: list[_Match] = []
     cut_short = False
-    for stage in (_first_stage(typed), _second_stage(typed)):
+    for number, stage in enumerate((_first_stage(typed), _second_stage(typed))):
         probes = [
             Probe(step.column, place, step.text, step.is_whole, step.patterns)
             for step in stage
             for place in places_of(step.part, given.kind, include_archived=given.include_archived)
         ]
         found = await run_probes(connection, probes, own, wanted)
-        matches += [_match(typed, row) for row in found]
+        matches += [_match(typed, number, row) for row in found]
         # Several keys may be one card's, so that a full stretch may hold few cards.
         cut_short = cut_short or any(row.is_of_full_stretch for row in found)
         if len({match.found.customer_id for match in matches}) >= wanted:
@@ -211,10 +212,11 @@ def _by_mixture(mixture: Mixture) -> Iterator[_Step]:
             yield _Step(part, column, text, patterns=patterns)
 
 
-def _match(typed: _Typed, found: Found) -> _Match:
+def _match(typed: _Typed, stage: int, found: Found) -> _Match:
     part = part_of(found.place)
     reason, is_whole = _reason(typed, part, found)
     return _Match(
+        stage,
         rank_of(reason, is_whole=is_whole, is_likeliest=part is not KeyPart.ALTERNATIVE),
         reason,
         found,
@@ -249,8 +251,9 @@ def _ranked(matches: Iterable[_Match], own: frozenset[UUID]) -> dict[UUID, list[
     ordered = sorted(
         matches,
         key=lambda match: (
-            match.rank,
+            match.stage,
             match.found.home_store_id not in own,
+            match.rank,
             match.found.text,
             match.found.customer_id,
         ),
