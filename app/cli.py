@@ -395,7 +395,7 @@ def rebuild_search() -> None:
 
 
 @app.command("scan-duplicates")
-def scan_duplicates(
+def scan_for_duplicates(
     full: Annotated[
         bool, typer.Option("--full", help="Compare all cards again, not only changed ones.")
     ] = False,
@@ -404,11 +404,12 @@ def scan_duplicates(
     settings = _settings()
 
     async def work(_signals: "StopSignals") -> None:
-        from app.core.runtime import prepared_database
-        from app.jobs.duplicates import run_scan
+        from app.jobs.duplicates import mark_all_cards, scan_duplicates
 
-        async with prepared_database(settings) as addresses:
-            counts = await run_scan(addresses.service, settings, full=full)
+        async with _database(settings) as database:
+            if full:
+                await mark_all_cards(database)
+            counts = await scan_duplicates(database)
         print(", ".join(f"{name} {count}" for name, count in counts.items()))
 
     _run(settings, work)

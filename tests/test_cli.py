@@ -218,6 +218,7 @@ async def test_a_night_runs_for_the_day_that_is_named(
         "tiers",
         "completeness",
         "search",
+        "duplicates",
         "housekeeping",
         "erasures",
     ]
@@ -225,9 +226,20 @@ async def test_a_night_runs_for_the_day_that_is_named(
         rows = list(await session.scalars(select(NightStep)))
     assert {(row.as_of, row.step) for row in rows} == {
         (date(2026, 11, 21), step)
-        for step in ("metrics", "tiers", "completeness", "search", "housekeeping", "erasures")
-    }
+        for step in (
+            "metrics", "tiers", "completeness", "search", "duplicates", "housekeeping", "erasures",
+        )
+    }  # fmt: skip
     assert all(row.finished_at for row in rows)
+
+
+async def test_duplicates_are_looked_for_by_hand(on_database: Huike) -> None:
+    outcome = await on_database("scan-duplicates", "--full")
+
+    assert outcome.code == 0, outcome.err
+    assert outcome.out == (
+        "taken_up 0, compared_cards 0, compared_pairs 0, written_pairs 0, removed_pairs 0\n"
+    )
 
 
 async def test_a_night_that_lies_ahead_is_refused_and_leaves_no_trace(
