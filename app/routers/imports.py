@@ -30,7 +30,7 @@ from app.web.answers import (
 from app.web.dependencies import Allow, Idempotent, SessionDep, SettingsDep
 from app.web.documentation import ANY_REQUEST, SIGNED_IN, problems
 from app.web.pagination import Cursor, Limit, Page
-from app.web.parameters import ImportId
+from app.web.parameters import CheckedImportId, EndedImportId, ImportId, OpenImportId
 from app.web.preconditions import IfMatch, seen_version, set_etag
 from app.web.route import HuikeRoute
 
@@ -43,12 +43,10 @@ _BINARY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
-            media: {"schema": {"type": "string", "format": "binary"}, "example": "小票号,日期,金额"}
-            for media in (
-                "application/octet-stream",
-                "text/csv",
-                "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-            )
+            "application/octet-stream": {
+                "schema": {"type": "string", "format": "binary"},
+                "example": "小票号,日期,金额",
+            }
         },
     }
 }
@@ -150,7 +148,7 @@ async def update_import(
 
 @router.post("/{import_id}/run", summary="Run an import", responses=problems(*ON_ASKING))
 async def run_import(
-    import_id: ImportId, actor: Importer, session: SessionDep, response: Response
+    import_id: CheckedImportId, actor: Importer, session: SessionDep, response: Response
 ) -> ImportRead:
     """Write what the check found good; a worker does it, and a second one goes on after it."""
     job = await imports.run_import(session, actor, import_id)
@@ -160,7 +158,7 @@ async def run_import(
 
 @router.post("/{import_id}/cancel", summary="Cancel an import", responses=problems(*ON_ASKING))
 async def cancel_import(
-    import_id: ImportId, actor: Importer, session: SessionDep, response: Response
+    import_id: OpenImportId, actor: Importer, session: SessionDep, response: Response
 ) -> ImportRead:
     """End an import; a running one after its present portion. What was written can be undone."""
     job = await imports.cancel_import(session, actor, import_id)
@@ -170,7 +168,7 @@ async def cancel_import(
 
 @router.post("/{import_id}/undo", summary="Undo an import", responses=problems(*ON_ASKING))
 async def undo_import(
-    import_id: ImportId, actor: Importer, session: SessionDep, response: Response
+    import_id: EndedImportId, actor: Importer, session: SessionDep, response: Response
 ) -> ImportRead:
     """Take back everything it wrote; what something depends on since is kept, and listed."""
     job = await imports.undo_import(session, actor, import_id)

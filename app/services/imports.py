@@ -302,5 +302,5 @@ def _check_status(job: ImportJob, wanted: set[ImportStatus] | frozenset[ImportSt
             f"The import is {job.status}; that is not possible now.",
             code="invalid-transition",
             detail_zh=f"该导入的状态为“{job.status.label.zh}”，不允许此操作。",
-            members={"status": str(job.status)},
+            members={"import_status": str(job.status)},
         )

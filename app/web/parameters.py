@@ -58,6 +58,15 @@ ProductId = Annotated[
 ]
 ClientId = Annotated[UUID, _id("The id of an API client.", "0193a1c2-d3e4-7f00-8000-000000000007")]
 ImportId = Annotated[UUID, _id("The id of an import.", "0193a1c2-d3e4-7f00-8000-000000000019")]
+CheckedImportId = Annotated[
+    UUID, _id("The id of an import that was checked.", "0193a1c2-d3e4-7f00-8000-00000000001a")
+]
+OpenImportId = Annotated[
+    UUID, _id("The id of an import that has not ended.", "0193a1c2-d3e4-7f00-8000-00000000001b")
+]
+EndedImportId = Annotated[
+    UUID, _id("The id of an import that has run.", "0193a1c2-d3e4-7f00-8000-00000000001c")
+]
 KeyId = Annotated[UUID, _id("The id of a key of it.", "0193a1c2-d3e4-7f00-8000-000000000008")]
 
 OnlyActive = Annotated[

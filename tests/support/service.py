@@ -12,13 +12,14 @@ import httpx
 from sqlalchemy import update
 from sqlmodel import col
 
-from app.core import security
+from app.core import clock, security
 from app.core.config import Settings
 from app.core.database import Database
 from app.core.runtime import StopSignals, bound_socket
 from app.core.serving import serve
 from app.main import create_app
-from app.models import Staff
+from app.models import ImportJob, Staff
+from app.vocabulary import ActorKind, ImportKind, ImportStatus, OnExisting
 from tests.support import databases
 from tests.support.events import sale
 from tests.support.world import World, build_world, send_event
@@ -78,6 +79,7 @@ async def _serve(
                 .where(col(Staff.id).in_(world.staff.values()))
                 .values(password_hash=await security.hash_password(PASSWORD))
             )
+            session.add_all(_imports_of_the_examples())
         listener = bound_socket("127.0.0.1", 0)
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         signals = StopSignals()
@@ -95,6 +97,23 @@ async def _serve(
             )  # fmt: skip
         finally:
             await database.close()
+
+
+def _imports_of_the_examples() -> list[ImportJob]:
+    """Return imports with the ids that the API document shows, one of each state it speaks of."""
+    states = {
+        "19": ImportStatus.AWAITING_FILE, "1a": ImportStatus.CHECKED,
+        "1b": ImportStatus.CHECKED, "1c": ImportStatus.DONE,
+    }  # fmt: skip
+    now = clock.now()
+    return [
+        ImportJob(
+            id=UUID(f"0193a1c2-d3e4-7f00-8000-0000000000{place}"), kind=ImportKind.CARDS,
+            status=status, on_existing=OnExisting.SKIP, file_name="a.csv", columns=[], mapping={},
+            sample=[], counts={}, created_by_kind=ActorKind.SYSTEM, created_at=now, updated_at=now,
+        )
+        for place, status in states.items()
+    ]  # fmt: skip
 
 
 async def _customer_who_bought(client: httpx.AsyncClient, world: World) -> UUID:
