@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.config import Settings
 from app.core.database import raw_connection
 from app.locale.masking import mask_phone
+from app.locale.name_keys import LONGEST_KEY
 from app.locale.names import fold_width, is_one_word
 from app.locale.phones import normalise_phone
 from app.locale.typed_names import Mixture, TypedName, typed_name
@@ -183,14 +184,18 @@ def _second_stage(typed: _Typed) -> Iterator[_Step]:
 
 
 def _by_name(name: TypedName, part: KeyPart) -> Iterator[_Step]:
+    if not name.folded:
+        # A lone accent is no name, and not the beginning of every name.
+        return
+    # Of a longer name no key says more than its beginning.
     if name.letters is None:
         # Other readings have the same characters, and are not indexed by them.
         if part is not KeyPart.ALTERNATIVE:
-            yield _Step(part, Column.CHARACTERS, name.folded)
+            yield _Step(part, Column.CHARACTERS, name.folded[:LONGEST_KEY])
         return
-    yield _Step(part, Column.LETTERS, name.letters)
+    yield _Step(part, Column.LETTERS, name.letters[:LONGEST_KEY])
     if name.initials is not None:
-        yield _Step(part, Column.INITIALS, name.initials)
+        yield _Step(part, Column.INITIALS, name.initials[:LONGEST_KEY])
 
 
 def _by_mixture(mixture: Mixture) -> Iterator[_Step]:
@@ -234,7 +239,8 @@ def _reason(typed: _Typed, part: KeyPart, found: Found) -> tuple[MatchReason, bo
     if found.is_by_pattern:
         return MatchReason.MIXED, False
     # Words in other scripts are their own pinyin.
-    if found.characters is not None and found.characters.startswith(typed.name.folded):
+    folded = typed.name.folded[:LONGEST_KEY]
+    if found.characters is not None and found.characters.startswith(folded):
         if is_inner:
             return MatchReason.NAME_PART, False
         is_whole = found.characters == typed.name.folded

@@ -122,6 +122,8 @@ async def test_one_card_is_found_in_many_ways_and_says_which(
         "_李",
         "%",
         "__",
+        # Nothing is left of an accent that stands alone.
+        "´",
     ],
 )
 async def test_what_does_not_fit_is_not_found(
@@ -139,6 +141,33 @@ async def test_what_does_not_fit_is_not_found(
     # The sign before a name is dropped as it is in names; it never stands for something else.
     assert [hit["name"] for hit in found["items"]] == (["李明朗"] if query == "_李" else [])
     assert found["has_more"] is False
+
+
+LONG_NAMES = (
+    "International Publishing and Distribution Company Limited Shanghai",
+    "上海市浦东新区教育局图书采购中心股份有限公司",
+)
+
+
+@pytest.mark.parametrize(
+    ("query", "found", "reason"),
+    [
+        (LONG_NAMES[0], LONG_NAMES[0], "name_prefix"),
+        (LONG_NAMES[0].casefold().replace(" ", ""), LONG_NAMES[0], "name_prefix"),
+        (LONG_NAMES[1], LONG_NAMES[1], "exact_name"),
+        (
+            "shanghaishipudongxinqujiaoyujutushucaigouzhongxingufenyouxiangongsi",
+            LONG_NAMES[1],
+            "pinyin",
+        ),
+    ],
+)
+async def test_a_name_that_is_longer_than_its_keys_is_found_by_the_whole_of_it(
+    client: httpx.AsyncClient, world: World, query: str, found: str, reason: str
+) -> None:
+    await write_cards(client, world, LONG_NAMES, kind="organization")
+    hits = await reasons(client, world, query)
+    assert {name: told[0] for name, told in hits.items()} == {found: reason}
 
 
 async def test_a_hit_shows_the_card_in_brief_with_its_phone_masked(
