@@ -115,11 +115,16 @@ async def known_pairs(connection: Connection, customer_ids: Sequence[UUID]) -> d
     return {(row["first_id"], row["second_id"]): row["state"] for row in rows}
 
 
-_VERSIONS = "SELECT id, version FROM customer WHERE id = ANY($1::uuid[])"
+# Changes of cards go on; an erasure or a merge waits, and undoes what is written meanwhile.
+_VERSIONS = "SELECT id, version FROM customer WHERE id = ANY($1::uuid[]) ORDER BY id FOR KEY SHARE"
 
 
-async def versions_of(connection: Connection, customer_ids: Sequence[UUID]) -> dict[UUID, int]:
-    """Return the versions of cards, of merged and erased ones too."""
+async def lock_versions(connection: Connection, customer_ids: Iterable[UUID]) -> dict[UUID, int]:
+    """Return the versions of cards, of merged and erased ones too.
+
+    Until the transaction ends they are neither merged nor erased: what is written about them is
+    there when that is done, and goes with it.
+    """
     rows = await connection.fetch(_VERSIONS, list(customer_ids))
     return {row["id"]: row["version"] for row in rows}
 

@@ -93,6 +93,7 @@ async def decide(
     first_id, second_id = ordered(one_id, other_id)
     now = clock.now()
     connection = await raw_connection(session)
+    await queries.lock_versions(connection, {first_id, second_id})
     cards = await queries.read_cards(connection, {first_id, second_id})
     if len(cards) < 2:
         raise _no_pair()

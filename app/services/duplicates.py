@@ -111,7 +111,7 @@ async def take_up(
     """
     connection = await raw_connection(session)
     wanted = list(customer_ids)
-    versions = await queries.versions_of(connection, wanted)
+    versions = await queries.lock_versions(connection, wanted)
     cards = await queries.read_cards(connection, wanted)
     probes = [probe_of_row(card) for card in cards.values()]
     await queries.write_keys(
