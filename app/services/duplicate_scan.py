@@ -21,8 +21,12 @@ from app.services.duplicate_facts import compare_facts, facts_of_row
 from app.services.duplicates import stored_reasons, take_up
 from app.vocabulary import DuplicateState
 
-CHUNK: Final = 2_000
-"""Cards of a portion; memory is bounded by it and by the size of a block."""
+CHUNK: Final = 500
+"""Cards of a portion; memory is bounded by it and by the size of a block.
+
+So is the time for which pairs are weighed with a transaction open, which PostgreSQL ends when it is
+idle for long: where many blocks are full a card is compared with hundreds.
+"""
 
 
 @dataclass(frozen=True, slots=True)
