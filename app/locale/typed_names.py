@@ -65,7 +65,8 @@ def _with_v(text: str) -> str:
 
 
 def _mixtures(units: Sequence[str]) -> Iterator[Mixture]:
-    if len("".join(units)) > _LONGEST_MIXTURE:
+    # Characters alone are no mixture, however many ways there are to read them.
+    if len("".join(units)) > _LONGEST_MIXTURE or all(map(is_han, units)):
         return
     choices: list[list[tuple[tuple[str, Sound], ...]]] = []
     for unit in units:

@@ -87,6 +87,10 @@ def test_what_is_of_one_kind_is_no_mixture(typed: str) -> None:
     assert typed_name(typed).mixtures == ()
 
 
+def test_many_characters_of_several_readings_are_told_to_be_no_mixture_soon() -> None:
+    assert typed_name("曾单查解仇乐重长朝车行翟" * 2).mixtures == ()
+
+
 @given(st.text(st.sampled_from("李明单行abcdefghilmnoruvwxyzü %_·8'"), max_size=30))
 def test_whatever_is_typed_patterns_are_few_and_hold_no_wildcards_of_others(typed: str) -> None:
     found = typed_name(typed)
