@@ -81,9 +81,29 @@ _PARTNERS_OF_STORED = f"""
             )
         )
 """  # noqa: S608
+# Who is not A is not B either once A is merged into B: decisions follow merges, on both sides.
 _KNOWN = """
-    SELECT first_id, second_id, state FROM duplicate_pair
-    WHERE first_id = ANY($1::uuid[]) OR second_id = ANY($1::uuid[])
+    WITH RECURSIVE own (root_id, id) AS (
+        SELECT id, id FROM unnest($1::uuid[]) AS root (id)
+        UNION ALL
+        SELECT own.root_id, card.id
+        FROM own JOIN customer AS card ON card.merged_into_id = own.id
+    ), pair (root_id, id, other_id, state) AS (
+        SELECT own.root_id, own.id, pair.second_id, pair.state
+        FROM own JOIN duplicate_pair AS pair ON pair.first_id = own.id
+        UNION ALL
+        SELECT own.root_id, own.id, pair.first_id, pair.state
+        FROM own JOIN duplicate_pair AS pair ON pair.second_id = own.id
+    ), told (root_id, other_id, state, is_direct) AS (
+        SELECT root_id, other_id, state, id = root_id FROM pair
+        WHERE id = root_id OR state = 'different'
+        UNION ALL
+        SELECT told.root_id, card.merged_into_id, told.state, false
+        FROM told JOIN customer AS card ON card.id = told.other_id
+        WHERE card.merged_into_id IS NOT NULL AND told.state = 'different'
+    )
+    SELECT least(root_id, other_id) AS first_id, greatest(root_id, other_id) AS second_id, state
+    FROM told WHERE root_id <> other_id ORDER BY is_direct
 """
 
 
@@ -110,7 +130,11 @@ async def find_partners(
 
 
 async def known_pairs(connection: Connection, customer_ids: Sequence[UUID]) -> dict[Pair, str]:
-    """Return the state of every pair that one of these cards is in."""
+    """Return the state of every pair that one of these cards is in.
+
+    Two cards are decided to be different if cards that were merged into them are; what is known of
+    the two themselves goes before.
+    """
     rows = await connection.fetch(_KNOWN, list(customer_ids))
     return {(row["first_id"], row["second_id"]): row["state"] for row in rows}
 

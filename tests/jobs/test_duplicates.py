@@ -11,7 +11,7 @@ from sqlmodel import col
 
 from app.core import clock
 from app.core.config import Settings
-from app.core.database import Database
+from app.core.database import Database, raw_connection
 from app.jobs.duplicates import mark_all_cards, run_scan, scan_duplicates
 from app.jobs.registry import JOBS, JobContext
 from app.models import Customer, DuplicateCard, DuplicateKey, DuplicatePair
@@ -261,3 +261,58 @@ async def test_what_a_card_is_refused_for_is_what_a_scan_lists(
     await scan_duplicates(database)
     assert await pairs(database) == at_once
     assert [tuple(map(str, pair)) for pair in at_once] == [(first["id"], second["id"])]
+
+
+async def test_a_decision_stands_when_its_cards_are_merged_into_others(
+    database: Database,
+) -> None:
+    cards = await write_made_cards(
+        database,
+        [
+            *[made("王小明", birthday=BORN)] * 2,
+            made("赵云", birthday=(1971, 1, 1)),
+            made("孙尚香", birthday=(1982, 2, 2)),
+        ],
+    )
+    await scan_duplicates(database)
+    decided = (cards[0], cards[1])
+    assert list(await pairs(database)) == [decided]
+    async with database.transaction() as session:
+        await session.execute(
+            update(DuplicatePair).values(state="different", decided_at=clock.now())
+        )
+        for loser, survivor in ((0, 2), (1, 3)):
+            await session.execute(
+                update(Customer)
+                .where(col(Customer.id) == cards[loser])
+                .values(status="merged", merged_into_id=cards[survivor], version=2)
+            )
+            await session.execute(
+                update(Customer)
+                .where(col(Customer.id) == cards[survivor])
+                .values(
+                    name="王小明", birth_year=BORN[0], birth_month=BORN[1], birth_day=BORN[2],
+                    version=2,
+                )
+            )  # fmt: skip
+        connection = await raw_connection(session)
+        known = await queries.known_pairs(connection, [cards[3]])
+        assert known == {(cards[2], cards[3]): "different", (cards[0], cards[3]): "different"}
+
+    counts = await scan_duplicates(database)
+
+    assert (counts["compared_pairs"], counts["written_pairs"]) == (1, 0)
+    assert list(await pairs(database)) == [decided]
+
+    async with database.transaction() as session:
+        for loser, survivor in ((0, 2), (1, 3)):
+            await session.execute(
+                update(Customer)
+                .where(col(Customer.id) == cards[loser])
+                .values(status="active", merged_into_id=None, version=3)
+            )
+            await session.execute(
+                update(Customer).where(col(Customer.id) == cards[survivor]).values(version=3)
+            )
+    await scan_duplicates(database)
+    assert (cards[2], cards[3]) in await pairs(database)
