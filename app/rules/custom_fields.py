@@ -9,7 +9,7 @@ forms. It has no word for the bounds of days; those stand there as ``formatMinim
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final
 
@@ -162,6 +162,8 @@ def canonical(definition: Definition, value: Any) -> Any:
 def from_text(definition: Definition, written: str) -> Any:
     """Return the value that a filter's text means; of several choices it names one.
 
+    Bounds do not count: cards may have values from before they were drawn.
+
     Raises:
         NotAllowedError: no value of this field is written so.
     """
@@ -174,7 +176,8 @@ def from_text(definition: Definition, written: str) -> Any:
         value = {"true": True, "false": False}.get(written)
     elif definition.type is FieldType.MULTI_CHOICE:
         value = [written]
-    return canonical(definition, value)
+    longest = str(MAXIMUM_TEXT) if definition.type is FieldType.TEXT else None
+    return canonical(replace(definition, minimum=None, maximum=longest), value)
 
 
 def _text(definition: Definition, value: Any) -> str:

@@ -234,6 +234,8 @@ def test_changes_are_checked_by_the_fields_in_use(
     [
         (TEXT, "5", "5"), (NUMBER, "5.0", 5), (NUMBER, "-0.25", -0.25), (DATE, "2026-01-01",
         "2026-01-01"), (CHOICE, "red", "red"), (MULTI, "red", ["red"]), (YES_NO, "false", False),
+        # What cards had before bounds were drawn can be looked for.
+        (SHORT, "x" * 600, "x" * 600), (PERCENT, "-100", -100), (YEAR, "1999-12-31", "1999-12-31"),
     ],
 )  # fmt: skip
 def test_a_filters_text_means_a_value(definition: Definition, written: str, value: Any) -> None:
