@@ -1,0 +1,90 @@
+"""Files as they really come: cells with line ends, stray marks, sheets of absurd size."""
+
+import csv
+import io
+import zipfile
+
+import pytest
+import xlsxwriter
+
+from app.integrations.files.sniffing import Reading, UnreadableFileError
+from app.integrations.files.tables import CsvFeed, xlsx_rows
+
+UTF8 = Reading("csv", "utf-8", ",")
+# An inch is a mark that opens nothing; the cell after it holds a line end.
+ODD = 'R1,27" 显示器,5\r\nR2,"两行\r\n文字",6\r\nR3,"他说 ""好""",7\n\nR4,末,8\rR5,"",9'
+
+
+def rows_in_parts(content: bytes, size: int) -> list[list[str]]:
+    feed, rows = CsvFeed(UTF8), []
+    for at in range(0, len(content), size):
+        rows += feed.feed(content[at : at + size], is_last=at + size >= len(content))
+    return rows
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 16, 33, 1000])
+def test_rows_are_the_same_wherever_a_part_ends(size: int) -> None:
+    assert rows_in_parts(ODD.encode(), size) == list(csv.reader(io.StringIO(ODD, newline="")))
+
+
+@pytest.mark.parametrize("size", [5, 11, 1000])
+def test_nothing_is_read_twice_where_a_file_holds_nul_characters(size: int) -> None:
+    content = b"R1,a,1\nR2,\0\0\0\0b,2\nR3,\0c,3\nR4,d,4\n"
+    assert rows_in_parts(content, size) == [
+        ["R1", "a", "1"], ["R2", "b", "2"], ["R3", "c", "3"], ["R4", "d", "4"],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("begin", ["", '"'])
+@pytest.mark.parametrize("filled", ["a", "a,", "a\n"])
+def test_a_row_without_an_end_is_given_up_before_it_fills_the_memory(
+    begin: str, filled: str
+) -> None:
+    feed, part = CsvFeed(UTF8), (filled * (1_000_000 // len(filled))).encode()
+    if (begin, filled) == ("", "a\n"):
+        assert len(feed.feed(part)) == 499_999
+        return
+    with pytest.raises(UnreadableFileError) as refused:
+        for number in range(6):
+            assert feed.feed(begin.encode() * (not number) + part) == []
+    assert refused.value.code == "bad-csv"
+
+
+def workbook(*cells: tuple[int, int, str | None]) -> bytes:
+    file = io.BytesIO()
+    book = xlsxwriter.Workbook(file)
+    sheet, coloured = book.add_worksheet(), book.add_format({"bg_color": "yellow"})
+    for row, column, text in cells:
+        sheet.write(row, column, text, coloured)
+    book.close()
+    return file.getvalue()
+
+
+def test_a_sheet_that_one_cell_makes_huge_is_refused_and_colours_do_no_harm() -> None:
+    table = ((0, 0, "小票号"), (1, 0, "R1"))
+    with pytest.raises(UnreadableFileError) as refused:
+        list(xlsx_rows(workbook(*table, (1_048_575, 16_383, "x"))))
+    assert refused.value.code == "too-large-inside"
+    assert list(xlsx_rows(workbook(*table, (1_048_575, 16_383, None)))) == [[["小票号"], ["R1"]]]
+
+
+def test_a_workbook_that_hides_how_large_it_is_cannot_be_read() -> None:
+    file = io.BytesIO(workbook((0, 0, "小票号"), (1, 0, "R1")))
+    with zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/more.xml", b"0" * 1_000_000)
+    content = file.getvalue()
+    announced = (1_000_000).to_bytes(4, "little")
+    assert content.count(announced) == 2
+    with pytest.raises(UnreadableFileError) as refused:
+        list(xlsx_rows(content.replace(announced, (10).to_bytes(4, "little"))))
+    assert refused.value.code == "bad-xlsx"
+
+
+def test_a_table_of_another_program_is_no_workbook() -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        archive.writestr("content.xml", "<x/>")
+    with pytest.raises(UnreadableFileError) as refused:
+        list(xlsx_rows(file.getvalue()))
+    assert refused.value.code == "bad-xlsx"
