@@ -28,6 +28,7 @@ _THOUSANDS = re.compile(r"-?\d{1,3}(,\d{3})+(\.\d*)?")
 _SCIENTIFIC = re.compile(r"\d(?:\.\d+)?E\+?\d+", re.IGNORECASE)
 # What binary numbers leave behind an amount that had two decimals.
 _NOISE = Decimal("0.00001")
+_DECIMALS_LOOKED_AT = 20
 _CENT, _MILLI = Decimal("0.01"), Decimal("0.001")
 _LUNAR_MONTHS = {
     name: number
@@ -125,8 +126,12 @@ def read_day(text: str) -> date | None:
 def _of_serial(days: int, fraction: str | None) -> WrittenInstant | None:
     if not _EARLIEST_SERIAL <= days <= _LATEST_SERIAL:
         return None
-    seconds = round(Decimal(f"0.{fraction}") * 86_400) if fraction else None
-    return WrittenInstant(_EXCEL_DAY_ZERO + timedelta(days=days), seconds)
+    day = _EXCEL_DAY_ZERO + timedelta(days=days)
+    if not fraction:
+        return WrittenInstant(day, None)
+    # The last half second of a day is the next one's beginning.
+    more, seconds = divmod(round(Decimal(f"0.{fraction}") * 86_400), 86_400)
+    return WrittenInstant(day + timedelta(days=more), seconds)
 
 
 def _seconds(found: re.Match[str]) -> int | None:
@@ -163,8 +168,11 @@ def read_number(text: str) -> Decimal | None:
         number = Decimal(text)
     except InvalidOperation:
         return None
-    if not number.is_finite() or abs(number) >= Decimal(10) ** 12:
+    # Not compared: the power of ten may be larger than decimals can be counted with.
+    if not number.is_finite() or (number and number.adjusted() >= 12):
         return None
+    if number.adjusted() < -_DECIMALS_LOOKED_AT:
+        return Decimal(0)
     return -number if is_negative else number
 
 

@@ -31,6 +31,10 @@ DELETE FROM import_line WHERE import_id = $1 AND position = ANY($2::bigint[])
 RETURNING row_number, who_kind IS NULL AS nobodys, position >= 1099511627776 AS refunds,
     amount = 0 AS free
 """
+_BEYOND_SUMS = """
+SELECT position FROM import_line WHERE import_id = $1
+GROUP BY position HAVING sum(amount) > 999999999999.99
+"""
 _RENUMBER_REFUNDS = """
 UPDATE import_line SET original_key = coalesce(original_key, receipt_key),
     receipt_key = receipt_key || '-R', receipt_number = receipt_number || '-R'
@@ -139,6 +143,11 @@ async def drop_receipts(
     Of each row: whether it is ``nobodys``, of ``refunds``, or ``free``.
     """
     return list(await connection.fetch(_DROP_RECEIPTS, import_id, list(positions)))
+
+
+async def receipts_beyond_sums(connection: Any, import_id: UUID) -> set[int]:
+    """Return the staged receipts whose lines together are more than an amount can be."""
+    return {row["position"] for row in await connection.fetch(_BEYOND_SUMS, import_id)}
 
 
 async def renumber_refunds(connection: Any, import_id: UUID, positions: Sequence[int]) -> None:

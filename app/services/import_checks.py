@@ -154,10 +154,11 @@ async def finish_check(session: AsyncSession, reader: FileReader, check: Check) 
 
 async def _finish_receipts(connection: Any, rows: PurchaseRows, check: Check) -> list[Any]:
     dropped: list[Any] = []
-    if rows.bad_receipts:
-        dropped = await queries.drop_receipts(
-            connection, check.import_id, sorted(rows.bad_receipts)
-        )
+    bad = set(rows.bad_receipts)
+    if not rows.has_room_for_sums:
+        bad |= await queries.receipts_beyond_sums(connection, check.import_id)
+    if bad:
+        dropped = await queries.drop_receipts(connection, check.import_id, sorted(bad))
     shared, others = rows.shared_numbers()
     if others:
         assert check.source_id is not None
@@ -173,6 +174,10 @@ async def fail_check(
 ) -> None:
     """Say why a file can't be imported; another file or other columns may do."""
     job = await lock_import(session, import_id)
+    if job.status is ImportStatus.RUNNING:
+        # It could be read once. What was written already is settled, and can be undone.
+        job.is_cancelling = True
+        return
     await queries.forget(await raw_connection(session), import_id, "rows", "lines")
     job.status, job.columns, job.mapping = ImportStatus.FAILED, reader.headers, reader.mapping
     job.problem = _problem_of(error)
@@ -206,8 +211,10 @@ def _problem_of(error: Exception) -> dict[str, Any]:
 
 
 async def cancel_check(session: AsyncSession, import_id: UUID) -> None:
-    """End a check that was cancelled."""
+    """End a check that was cancelled; of a run, what was written is settled first."""
     job = await lock_import(session, import_id)
+    if job.status is ImportStatus.RUNNING:
+        return
     job.status, job.finished_at, job.sample = ImportStatus.CANCELLED, clock.now(), []
     await queries.forget(await raw_connection(session), import_id, "file", "rows", "lines")
     await save(session, job)

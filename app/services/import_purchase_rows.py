@@ -83,6 +83,7 @@ class PurchaseRows:
         self.width = width
         self.good = 0
         self.bad_receipts: set[int] = set()
+        self._total = 0
         self._at = {name: mapping.get(name, width) for name in _FIELDS}
         self._who_at = [(mapping[name], name, kind) for name, kind in _WHO if name in mapping]
         self._instants = Instants(context.zone, context.now)
@@ -111,6 +112,11 @@ class PurchaseRows:
                     lines.append(line)
         self.good += len(lines)
         return "".join(lines).encode()
+
+    @property
+    def has_room_for_sums(self) -> bool:
+        """Tell whether no receipt can amount to more than is kept: all of them together don't."""
+        return self._total <= _MAXIMUM_CENTS
 
     def shared_numbers(self) -> tuple[list[int], dict[str, int]]:
         """Return the refunds that carry a number of a sale in the file, and the other ones."""
@@ -214,6 +220,7 @@ class PurchaseRows:
         if is_refund:
             self.findings.counts["refund"] += 1
         quantity, amount, price = abs(quantity), abs(amount), abs(price)
+        self._total += amount
         cashier, sku, isbn, title, category = texts
         return (
             f"{self._prefix}{position}\t{number}\t{receipt}\t{key}\t{original}\t{instant}\t{store}"

@@ -205,7 +205,10 @@ class Instants:
         time = f"{shown // 3600:02d}:{shown % 3600 // 60:02d}:{shown % 60:02d}"
         if instant.offset is not None:
             written = f"{instant.day.isoformat()}T{time}{instant.offset}"
-            local = datetime.fromisoformat(written).astimezone(self._zone)
+            try:
+                local = datetime.fromisoformat(written).astimezone(self._zone)
+            except ValueError as error:
+                raise RowError("bad-date", "occurred_at") from error
         else:
             local = datetime.fromisoformat(f"{instant.day.isoformat()}T{time}").replace(
                 tzinfo=self._zone

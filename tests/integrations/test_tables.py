@@ -36,18 +36,20 @@ def test_nothing_is_read_twice_where_a_file_holds_nul_characters(size: int) -> N
 
 
 @pytest.mark.parametrize("begin", ["", '"'])
-@pytest.mark.parametrize("filled", ["a", "a,", "a\n"])
+@pytest.mark.parametrize("filled", ["a", "a,"])
 def test_a_row_without_an_end_is_given_up_before_it_fills_the_memory(
     begin: str, filled: str
 ) -> None:
     feed, part = CsvFeed(UTF8), (filled * (1_000_000 // len(filled))).encode()
-    if (begin, filled) == ("", "a\n"):
-        assert len(feed.feed(part)) == 499_999
-        return
-    with pytest.raises(UnreadableFileError) as refused:
+    read: list[list[str]] = []
+
+    def read_on() -> None:
         for number in range(6):
-            assert feed.feed(begin.encode() * (not number) + part) == []
-    assert refused.value.code == "bad-csv"
+            read.extend(feed.feed(begin.encode() * (not number) + part))
+
+    with pytest.raises(UnreadableFileError) as refused:
+        read_on()
+    assert (refused.value.code, read) == ("bad-csv", [])
 
 
 def workbook(*cells: tuple[int, int, str | None]) -> bytes:

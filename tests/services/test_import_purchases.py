@@ -133,6 +133,46 @@ async def test_a_dirty_file_is_counted_row_by_row_and_told_in_both_languages(
     assert tier.json()["level"]["code"] == "ordinary"
 
 
+async def test_values_that_no_column_holds_are_refused_row_by_row(
+    client: httpx.AsyncClient, world: World, database: Database, settings: Settings
+) -> None:
+    rows = (
+        "R1,2026-11-01 10:00:00+99:99,5,",
+        "R2,2026-11-01T10:00:00+08:00,5,",
+        "R3,46332.9999999,5,",
+        f"R4,2026-11-01,{'9' * 5000},",
+        "R5,2026-11-01,1E+999999999,",
+        "R6,2026-11-01,NaN,",
+        "R7,2026-11-01,999999999999.99,999999999999.99",
+        "R8,2026-11-01,999999999999.99,",
+        "R8,2026-11-02,0.01,",
+        "R9,0000-00-00,5,",
+        "R10,99999.5,5,",
+        "R11,2026-11-01,0E+999999999,1E-999999999",
+    )
+    content = "\n".join(("小票号,日期,金额,成本", *rows)).encode()
+    job = await upload(client, world, content, kind="purchases", source="till-1")
+    job = await step(client, world, database, settings, job)
+    assert (job["status"], job["problem"]) == ("checked", None)
+    assert job["counts"] == {
+        "rows": 12, "good": 4, "refused": 8, "bad-date": 3, "bad-amount": 3,
+        "receipt-incomplete": 2, "no-customer": 4, "zero-price": 1,
+    }  # fmt: skip
+    job = await ask(client, world, job, "run")
+    job = await step(client, world, database, settings, job)
+    assert (job["status"], job["written"]["receipts"]) == ("done", 4)
+    assert await rows_of(
+        database,
+        "SELECT receipt_number, amount, (occurred_at AT TIME ZONE 'Asia/Shanghai')::text"
+        " FROM unattached_purchase ORDER BY receipt_number",
+    ) == [
+        ("R11", Decimal("0.00"), "2026-11-01 12:00:00"),
+        ("R2", Decimal("5.00"), "2026-11-01 10:00:00"),
+        ("R3", Decimal("5.00"), "2026-11-07 00:00:00"),
+        ("R7", Decimal("999999999999.99"), "2026-11-01 12:00:00"),
+    ]
+
+
 async def test_what_was_imported_is_undone_as_if_it_had_never_been(
     client: httpx.AsyncClient, world: World, database: Database, settings: Settings,
     cards: list[dict[str, Any]],
