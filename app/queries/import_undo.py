@@ -10,8 +10,10 @@ from uuid import UUID
 
 import asyncpg
 
+from app.core.errors import RetryTransactionError
 from app.models import metadata
 from app.queries.customer_tables import CUSTOMER_TABLES, OnMerge
+from app.queries.survivors import survivors_of
 
 _TABLE = """
 CREATE TEMPORARY TABLE IF NOT EXISTS import_undo (
@@ -99,6 +101,11 @@ WHERE u.customer_id IS NULL AND u.key IS NOT NULL AND i.kind = split_part(u.key,
     AND i.system = split_part(u.key, E'\\t', 2) AND i.value = split_part(u.key, E'\\t', 3)
     AND NOT EXISTS (SELECT FROM unattached_interaction AS o WHERE o.id = u.object_id)
 """
+_OWNERS_THEN = """
+UPDATE import_undo AS u SET customer_id = w.survivor_id
+FROM unnest($1::uuid[], $2::uuid[]) AS w (id, survivor_id)
+WHERE u.customer_id = w.id
+"""
 _KEEP_CONTACTS = """
 UPDATE import_undo AS u SET kept = 'changed'
 WHERE NOT EXISTS (SELECT FROM unattached_interaction AS o WHERE o.id = u.object_id)
@@ -183,9 +190,11 @@ _TAKE_IDENTITIES: Final = (
     WHERE t.customer_id = w.customer_id AND t.kind = w.kind AND t.system = '' AND t.value = w.value
     """,
 )
+# Whose it is now has its figures made right when all is gone.
 _NOTE_KEPT = """
-UPDATE import_item AS i SET kept = u.kept
-FROM import_undo AS u WHERE i.import_id = $1 AND i.position = u.position AND u.kept IS NOT NULL
+UPDATE import_item AS i SET kept = u.kept, customer_id = u.customer_id
+FROM import_undo AS u WHERE i.import_id = $1 AND i.position = u.position
+    AND (u.kept IS NOT NULL OR i.customer_id IS DISTINCT FROM u.customer_id)
 """
 _TOLD = """
 SELECT count(*) FILTER (WHERE kept IS NULL) AS removed, count(kept) AS kept FROM import_undo
@@ -244,12 +253,28 @@ async def remove_receipts(connection: Any, source_id: UUID) -> None:
 
 
 async def remove_contacts(connection: Any) -> None:
-    """Remove contacts, but those that were changed."""
+    """Remove contacts, but those that were changed.
+
+    Raises:
+        RetryTransactionError: a card was merged into another one while its lock was waited for.
+    """
     await connection.execute(_CONTACT_OWNERS_NOW)
+    await _follow_merges(connection)
     await connection.fetchval(_LOCK_CARDS)
+    if await _follow_merges(connection):
+        raise RetryTransactionError
     await connection.execute(_KEEP_CONTACTS)
     for statement in _REMOVE_CONTACTS:
         await connection.execute(statement)
+
+
+async def _follow_merges(connection: Any) -> bool:
+    """Let what was a merged card's be its survivor's; tell whether there was such a card."""
+    survivors = await survivors_of(connection, await owners_now(connection))
+    moved = {one: survivor for one, survivor in survivors.items() if survivor != one}
+    if moved:
+        await connection.execute(_OWNERS_THEN, list(moved), list(moved.values()))
+    return bool(moved)
 
 
 async def remove_cards(connection: Any, import_id: UUID) -> list["asyncpg.Record"]:
@@ -270,12 +295,12 @@ async def take_identities(connection: Any, identities: Sequence[tuple[UUID, str,
 
 
 async def owners_now(connection: Any) -> list[UUID]:
-    """Return the cards that the portion belonged to, as it was found."""
+    """Return the cards that the portion belongs to."""
     return [row["customer_id"] for row in await connection.fetch(_OWNERS)]
 
 
 async def note_kept(connection: Any, import_id: UUID) -> "asyncpg.Record":
-    """Keep the reasons of what stays; return how much went and stayed."""
+    """Keep the reasons of what stays, and whose it was; return how much went and stayed."""
     await connection.execute(_NOTE_KEPT, import_id)
     row: asyncpg.Record = await connection.fetchrow(_TOLD)
     return row

@@ -47,7 +47,9 @@ async def write_portion(
     owners = await resolve_identities(connection, sorted(set(keys.values())), now)
     cards = {owner for owner in owners.values() if owner is not None}
     locked = await interactions.lock_cards(connection, sorted(cards))
-    if any(card["status"] == CustomerStatus.MERGED for card in locked.values()):
+    # A card that was looked up was in use; it may have been merged or erased since.
+    gone = {CustomerStatus.MERGED, CustomerStatus.ERASED}
+    if any(card["status"] in gone for card in locked.values()):
         raise RetryTransactionError
     attached, unattached, items = [], [], []
     for number, body in bodies.items():

@@ -1,0 +1,70 @@
+"""Imports whose cards were merged, or got their receipts, before they are taken back."""
+
+from typing import Any
+
+import httpx
+
+from app.core.config import Settings
+from app.core.database import Database
+from tests.services.test_import_cards import imported
+from tests.services.test_import_purchases import rows_of
+from tests.support.cards import create_card
+from tests.support.events import sale
+from tests.support.import_files import ask, step
+from tests.support.merging import merge
+from tests.support.world import World, send_event
+
+PURCHASES = "小票号,日期,会员卡号,金额\nX1,2026-11-01,HK1,1200\nX2,2026-11-02,HK2,7\n"
+CONTACTS = "日期,渠道,主题,会员卡号,时长\n2026-11-02,电话,询问,HK1,3\n2026-11-03,微信,投诉,HK2,1\n"
+
+
+async def card_of(client: httpx.AsyncClient, world: World, number: str) -> str:
+    identities = [{"kind": "member_number", "value": number}]
+    card = await create_card(client, world, name=f"客户{number}", identities=identities)
+    return str(card["id"])
+
+
+async def undone(
+    client: httpx.AsyncClient, world: World, database: Database, settings: Settings, job: Any
+) -> dict[str, Any]:
+    job = await ask(client, world, job, "undo")
+    job = await step(client, world, database, settings, job)
+    assert job["status"] == "undone"
+    return job
+
+
+async def test_receipts_of_a_card_that_was_merged_go_and_leave_its_survivor_right(
+    client: httpx.AsyncClient, world: World, database: Database, settings: Settings
+) -> None:
+    survivor, loser = [await card_of(client, world, number) for number in ("HK9", "HK1")]
+    job = await imported(
+        client, world, database, settings, PURCHASES, kind="purchases", source="till-1"
+    )
+    assert (await send_event(client, world, sale("5.00", member="HK9"))).json()[
+        "status"
+    ] == "applied"
+    # One receipt moves with its card, the other one joins the card that it waited for.
+    await merge(client, world, survivor, [loser])
+    later = await card_of(client, world, "HK2")
+    statistics = "SELECT customer_id::text, purchases, net::text FROM customer_stats WHERE net > 0"
+    assert sorted(await rows_of(database, statistics)) == sorted(
+        [(survivor, 2, "1205.00"), (later, 1, "7.00")]
+    )
+    job = await undone(client, world, database, settings, job)
+    assert job["written"]["removed"] == 2
+    assert await rows_of(database, statistics) == [(survivor, 1, "5.00")]
+
+
+async def test_contacts_of_a_card_that_was_merged_go_from_its_survivor(
+    client: httpx.AsyncClient, world: World, database: Database, settings: Settings
+) -> None:
+    ids = [await card_of(client, world, number) for number in ("HK9", "HK8", "HK1", "HK2")]
+    job = await imported(client, world, database, settings, CONTACTS, kind="interactions")
+    await merge(client, world, ids[1], [ids[2]])
+    await merge(client, world, ids[0], [ids[1]])
+    counted = "SELECT customer_id::text, contacts FROM customer_service_stats WHERE contacts > 0"
+    assert sorted(await rows_of(database, counted)) == sorted([(ids[0], 1), (ids[3], 1)])
+    job = await undone(client, world, database, settings, job)
+    assert (job["written"]["removed"], job["written"].get("kept")) == (2, None)
+    assert await rows_of(database, "SELECT subject FROM interaction") == []
+    assert await rows_of(database, counted) == []
