@@ -9,32 +9,35 @@ import asyncpg
 
 from app.rules.erasure import ErasureFacts
 
+_IMPORT_IS_OPEN = """
+    EXISTS (
+        SELECT FROM import_job AS j
+        WHERE j.status IN ('uploaded', 'checking', 'checked', 'running', 'undoing'))
+"""
 # A merge moves the purchases of those it takes: the surviving card has them all.
-_FACTS = """
+_FACTS = f"""
 SELECT w.id,
     (SELECT max(p.business_day) FROM purchase AS p
      WHERE p.customer_id = w.id AND p.status = 'posted' AND p.kind = 'sale') AS last_sale_on,
     (SELECT max((m.merged_at AT TIME ZONE $2)::date) FROM customer_merge AS m
      WHERE m.customer_id = w.id AND m.status = 'done') AS last_merge_on,
-    EXISTS (
-        SELECT FROM import_job AS j
-        WHERE j.status IN ('uploaded', 'checking', 'checked', 'running', 'undoing'))
-        AS import_is_open
+    {_IMPORT_IS_OPEN} AS import_is_open
 FROM unnest($1::uuid[]) AS w (id)
-"""
+"""  # noqa: S608 - built from constants of this module
 _ERASED_SINCE = """
 SELECT DISTINCT customer_id FROM erasure WHERE status = 'done' AND ended_at >= $1
 """
-_INACTIVE = """
+_INACTIVE = f"""
 SELECT c.id FROM customer AS c
-WHERE c.status = 'archived' AND c.archived_at < $1
+WHERE c.status = 'archived' AND c.archived_at < $1 AND ($3::uuid[] IS NULL OR c.id = ANY($3))
+    AND NOT {_IMPORT_IS_OPEN}
     AND NOT EXISTS (SELECT FROM purchase AS p WHERE p.customer_id = c.id AND p.occurred_at >= $1)
     AND NOT EXISTS (
         SELECT FROM interaction AS i WHERE i.customer_id = c.id AND i.occurred_at >= $1)
     AND NOT EXISTS (
         SELECT FROM erasure AS e WHERE e.customer_id = c.id AND e.status = 'deferred')
 ORDER BY c.id LIMIT $2
-"""
+"""  # noqa: S608
 
 
 async def facts_of(
@@ -58,8 +61,14 @@ async def erased_since(connection: "asyncpg.Connection[Any]", since: datetime) -
 
 
 async def inactive_since(
-    connection: "asyncpg.Connection[Any]", since: datetime, limit: int
+    connection: "asyncpg.Connection[Any]",
+    since: datetime,
+    limit: int,
+    among: Sequence[UUID] | None = None,
 ) -> list[UUID]:
-    """Return archived cards that nobody bought with or was in contact with since an instant."""
-    rows = await connection.fetch(_INACTIVE, since, limit)
+    """Return archived cards that nobody bought with or was in contact with since an instant.
+
+    There are none while a file is under way: it may write any of them.
+    """
+    rows = await connection.fetch(_INACTIVE, since, limit, among)
     return [UUID(str(row["id"])) for row in rows]

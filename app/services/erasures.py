@@ -47,9 +47,10 @@ async def request_erasure(
     """
     check_reach(actor, await get_standing(session, customer_id))
     connection = await raw_connection(session)
-    persons = await erasing.lock_persons(connection, [customer_id])
-    # Somebody may have been faster while the lock was waited for.
+    await erasing.lock_persons(connection, [customer_id])
+    # Somebody may have been faster while the lock was waited for, or have merged a card into it.
     await get_standing(session, customer_id)
+    persons = await erasing.lock_persons(connection, [customer_id])
     if await _open_erasure(session, customer_id) is not None:
         raise ConflictError(
             "An erasure of this card is deferred already; it is done when nothing holds it.",
@@ -187,14 +188,18 @@ async def erase_inactive(
 ) -> Mapping[str, int]:
     """Ask for the erasure of a portion of the archived cards that nobody has used for long.
 
-    They are erased at once: what would hold them is younger than what makes a card inactive. Call
-    it, each time in a transaction of its own, until ``remaining`` is 0.
+    They are erased at once: what would hold them is younger than what makes a card inactive, and
+    while a file is under way nobody is. Call it, each time in a transaction of its own, until
+    ``remaining`` is 0.
     """
     if settings.keep_inactive_cards_days == 0:
         return {"inactive": 0, "remaining": 0}
     since = now - timedelta(days=settings.keep_inactive_cards_days)
     connection = await raw_connection(session)
-    inactive = await erasure_facts.inactive_since(connection, since, INACTIVE_CHUNK)
+    found = await erasure_facts.inactive_since(connection, since, INACTIVE_CHUNK)
+    await erasing.lock_persons(connection, found)
+    # Somebody may have taken a card into use again while its lock was waited for.
+    inactive = await erasure_facts.inactive_since(connection, since, INACTIVE_CHUNK, found)
     persons = await erasing.lock_persons(connection, inactive)
     if inactive:
         await session.execute(
@@ -215,7 +220,7 @@ async def erase_inactive(
             ],
         )
         await _erase(session, SYSTEM, persons, now)
-    return {"inactive": len(inactive), "remaining": len(inactive)}
+    return {"inactive": len(inactive), "remaining": len(found)}
 
 
 async def _erase(session: AsyncSession, actor: Actor, persons: Persons, at: datetime) -> None:

@@ -26,6 +26,7 @@ from app.services.erasures import carry_out_due, erase_inactive
 from app.vocabulary import Action, ActorKind, CustomerStatus, DomainEvent, MergeStatus
 from tests.support.cards import create_card, read_card, row_counts, seen
 from tests.support.events import refund, sale
+from tests.support.import_files import ask, upload
 from tests.support.shop import Shop
 from tests.support.world import World, send_event
 
@@ -409,6 +410,12 @@ async def test_cards_that_nobody_used_for_long_are_erased_if_the_operator_says_s
         )
     await send_event(client, world, sale("5.00", at=ago(364)))
     yearly = settings.model_copy(update={"keep_inactive_cards_days": 365})
+    # While a file is under way, it may write any of them once more.
+    job = await upload(client, world, "姓名\n王\n".encode(), kind="cards")
+    async with database.transaction() as session:
+        held = dict(await erase_inactive(session, yearly, clock.now()))
+    assert held == {"inactive": 0, "remaining": 0}
+    await ask(client, world, job, "cancel")
     async with database.transaction() as session:
         never = dict(await erase_inactive(session, settings, clock.now()))
         counts = [dict(await erase_inactive(session, yearly, clock.now())) for _ in range(2)]
@@ -419,6 +426,22 @@ async def test_cards_that_nobody_used_for_long_are_erased_if_the_operator_says_s
         for name, card in (("quiet", quiet), ("buyer", buyer), ("in use", in_use))
     }
     assert statuses == {"quiet": 410, "buyer": 200, "in use": 200}
+
+
+async def test_an_erasure_waits_until_no_file_is_under_way(
+    client: httpx.AsyncClient, world: World, database: Database, settings: Settings
+) -> None:
+    card = await create_card(client, world, identities=[MEMBER])
+    job = await upload(client, world, "姓名\n王\n".encode(), kind="cards")
+    asked = (await erase(client, world, card["id"])).json()
+    assert (asked["status"], [one["reason"]["code"] for one in asked["deferrals"]]) == (
+        "deferred", ["import_open"],
+    )  # fmt: skip
+    tomorrow = clock.now() + timedelta(days=1)
+    assert await night(database, settings, tomorrow) == {"erased": 0, "held": 1, "swept": 0}
+    await ask(client, world, job, "cancel")
+    later = await night(database, settings, tomorrow + timedelta(days=1))
+    assert (later["erased"], later["held"]) == (1, 0)
 
 
 async def test_of_no_card_nothing_is_erased(client: httpx.AsyncClient, world: World) -> None:

@@ -5,7 +5,7 @@ from collections import Counter
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, text, update
 from sqlmodel import col
 
 from app.core.config import Settings
@@ -13,6 +13,7 @@ from app.core.database import Database
 from app.models import Customer, PosEvent, Purchase, UnattachedPurchase
 from app.vocabulary import CustomerStatus
 from tests.conftest import client_of
+from tests.support.cards import create_card
 from tests.support.events import sale
 from tests.support.shop import Shop
 from tests.support.world import build_world
@@ -65,3 +66,44 @@ async def test_sales_around_an_erasure_are_posted_once_and_tell_nothing_of_the_e
         assert [event.body.get("customer") for event in of_the_card] == [None] * len(of_the_card)
         assert [event.answer["customer"] for event in of_the_card] == [None] * len(of_the_card)
         assert await shop.wrong_statistics() == 0
+
+
+async def test_a_card_that_is_merged_while_its_erasure_waits_is_erased_with_it(
+    fresh_database: Database, settings: Settings
+) -> None:
+    world = await build_world(fresh_database)
+    async with client_of(fresh_database, settings) as client:
+        survivor, loser = [
+            UUID((await create_card(client, world, name=name))["id"]) for name in ("留", "并")
+        ]
+        async with fresh_database.transaction() as session:
+            await session.execute(
+                select(Customer).where(col(Customer.id).in_([survivor, loser])).with_for_update()
+            )
+            erasing = asyncio.create_task(
+                client.post(f"/v1/customers/{survivor}/erasures", headers=world.headers("manager"))
+            )
+            await until_waiting(fresh_database)
+            await session.execute(
+                update(Customer)
+                .where(col(Customer.id) == loser)
+                .values(status=CustomerStatus.MERGED, merged_into_id=survivor)
+            )
+        answer = await erasing
+        assert (answer.status_code, answer.json()["status"]) == (201, "done")
+    async with fresh_database.transaction() as session:
+        names = await session.scalars(select(col(Customer.name)))
+        assert list(names) == ["已删除"] * 2
+
+
+async def until_waiting(database: Database) -> None:
+    """Return when somebody waits for a lock of somebody else's transaction."""
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    while True:
+        async with database.transaction() as session:
+            if await session.scalar(waiting):
+                return
+        await asyncio.sleep(0.02)
