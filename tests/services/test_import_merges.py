@@ -27,10 +27,10 @@ async def card_of(client: httpx.AsyncClient, world: World, number: str) -> str:
 async def undone(
     client: httpx.AsyncClient, world: World, database: Database, settings: Settings, job: Any
 ) -> dict[str, Any]:
-    job = await ask(client, world, job, "undo")
-    job = await step(client, world, database, settings, job)
-    assert job["status"] == "undone"
-    return job
+    asked = await ask(client, world, job, "undo")
+    ended = await step(client, world, database, settings, asked)
+    assert ended["status"] == "undone"
+    return ended
 
 
 async def test_receipts_of_a_card_that_was_merged_go_and_leave_its_survivor_right(
