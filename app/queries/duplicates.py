@@ -187,6 +187,19 @@ async def write_keys(
     )
 
 
+_WAIT_FOR_OTHERS = "SELECT pg_advisory_xact_lock(key) FROM unnest($1::bigint[]) AS key"
+
+
+async def wait_for_lookalikes(connection: Connection, keys: Iterable[int]) -> None:
+    """Wait until nobody else is writing a card with one of these keys, and let others wait.
+
+    Two cards of one customer that are made at once see each other then: the second sees the first.
+    Call it last of all that waits for somebody, in the order of keys, once a transaction: so nobody
+    waits for ever.
+    """
+    await connection.execute(_WAIT_FOR_OTHERS, sorted(set(keys)))
+
+
 # --- The scan -----------------------------------------------------------------------------------
 
 _ALONE = "SELECT pg_advisory_xact_lock(hashtextextended('huike duplicate scan', 0))"

@@ -74,6 +74,7 @@ async def check_card(session: AsyncSession, customer_id: UUID, *, allow: bool) -
     """
     connection = await raw_connection(session)
     taken = await take_up(session, [customer_id])
+    await queries.wait_for_lookalikes(connection, (key for one in taken for key, _ in one.keys))
     found = (await find_candidates(session, taken)).get(customer_id)
     if not found:
         return

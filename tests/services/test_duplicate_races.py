@@ -1,4 +1,4 @@
-"""Duplicates while a card is being erased: what is written about it is written before, or never."""
+"""Duplicates that are made at once, or while a card is being erased."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
@@ -91,3 +91,27 @@ async def test_a_scan_keeps_no_keys_of_a_card_that_is_being_erased(
         await task
     async with fresh_database.transaction() as session:
         assert await session.scalar(select(func.count()).select_from(DuplicateKey)) == 0
+
+
+async def test_of_cards_of_one_customer_that_are_made_at_once_one_is_made(
+    fresh_database: Database, settings: Settings
+) -> None:
+    world = await build_world(fresh_database)
+    async with client_of(fresh_database, settings) as client:
+        answers = await asyncio.gather(
+            *(
+                client.post(
+                    "/v1/customers",
+                    headers=world.headers(),
+                    json={"kind": "individual", "name": name, "birthday": BORN},
+                )
+                for name in ("王小明", "王晓明") * 4
+            )
+        )
+    assert sorted(answer.status_code for answer in answers) == [201, *[409] * 7]
+    (made,) = (answer.json()["id"] for answer in answers if answer.status_code == 201)
+    assert [
+        [one["customer_id"] for one in answer.json()["candidates"]]
+        for answer in answers
+        if answer.status_code == 409
+    ] == [[made]] * 7
