@@ -30,11 +30,16 @@ HAVING sum(CASE WHEN r.kind = 'sale' THEN l.amount ELSE -l.amount END) > 0
 ORDER BY amount DESC, l.category
 LIMIT $3
 """  # noqa: S608 - built from constants of this module
+# As the work list: what was merged or erased since a scan found it looks like nobody any more.
 _DUPLICATES = f"""
 SELECT count(*) FROM (
-    (SELECT 1 FROM duplicate_pair WHERE first_id = $1 AND state = 'open' LIMIT {MAXIMUM_PAIRS})
+    (SELECT 1 FROM duplicate_pair WHERE first_id = $1 AND state = 'open' AND NOT EXISTS (
+        SELECT FROM customer WHERE id = second_id AND status IN ('merged', 'erased'))
+     LIMIT {MAXIMUM_PAIRS})
     UNION ALL
-    (SELECT 1 FROM duplicate_pair WHERE second_id = $1 AND state = 'open' LIMIT {MAXIMUM_PAIRS})
+    (SELECT 1 FROM duplicate_pair WHERE second_id = $1 AND state = 'open' AND NOT EXISTS (
+        SELECT FROM customer WHERE id = first_id AND status IN ('merged', 'erased'))
+     LIMIT {MAXIMUM_PAIRS})
 ) AS pair
 """  # noqa: S608
 

@@ -289,6 +289,8 @@ async def test_a_merged_card_is_on_no_list_and_refuses_nothing(
     planned = await plan(client, world, first["id"], [second["id"]])
     assert (await carry_out(client, world, planned)).status_code == 201
     assert ids_of(await listed(client, world)) == [(first["id"], third["id"])]
+    overview = await client.get(f"/v1/customers/{third['id']}/overview", headers=world.headers())
+    assert overview.json()["possible_duplicates"] == 1
     await scan_duplicates(database)
     assert ids_of(await listed(client, world)) == [(first["id"], third["id"])]
     answer = await client.post(
