@@ -10,6 +10,7 @@ from uuid import UUID
 
 import asyncpg
 
+from app.queries import waiting_purchases
 from app.queries.rows import as_json
 
 _FIELDS = (
@@ -76,7 +77,13 @@ JOIN unnest($1::text[], $2::text[], $3::text[]) AS w (kind, system, value)
     ON u.awaits_kind = w.kind AND u.awaits_system = w.system AND u.awaits_value = w.value
 ORDER BY u.id FOR UPDATE OF u
 """
-_LOCK_UNATTACHED = "SELECT id FROM unattached_interaction WHERE id = $1 FOR UPDATE"
+_LOCK_UNATTACHED = """
+SELECT awaits_kind, awaits_system, awaits_value FROM unattached_interaction WHERE id = $1 FOR UPDATE
+"""
+_OLD = """
+SELECT id, awaits_kind, awaits_system, awaits_value FROM unattached_interaction
+WHERE occurred_at <= $1 ORDER BY occurred_at, id LIMIT $2
+"""
 _MOVE = f"""
 INSERT INTO interaction (customer_id, id, {_COLUMNS})
 SELECT $2, u.id, {_OF_R}
@@ -155,9 +162,29 @@ async def awaiting(connection: Any, keys: Sequence[tuple[str, str, str]]) -> lis
     return [UUID(str(row["id"])) for row in rows]
 
 
-async def lock_unattached(connection: Any, interaction_id: UUID) -> bool:
-    """Lock a contact that has no card; tell whether there is one."""
-    return await connection.fetchval(_LOCK_UNATTACHED, interaction_id) is not None
+async def lock_unattached(
+    connection: Any, interaction_id: UUID
+) -> list[tuple[str, str, str]] | None:
+    """Lock a contact that has no card; return what it waits for, None if there is no such one."""
+    row = await connection.fetchrow(_LOCK_UNATTACHED, interaction_id)
+    if row is None:
+        return None
+    return [] if row["awaits_kind"] is None else [tuple(row)]
+
+
+async def forget_unattached(connection: Any, before: datetime, limit: int) -> int:
+    """Delete contacts without a card of before an instant; return how many.
+
+    What they waited for goes with them, and is locked before them, as by whoever gives it a card.
+    """
+    rows = await connection.fetch(_OLD, before, limit)
+    keys = sorted({tuple(row)[1:] for row in rows if row["awaits_kind"] is not None})
+    if keys:
+        await waiting_purchases.lock_awaited(connection, keys)
+    gone = await connection.execute(_REMOVE_MOVED, [row["id"] for row in rows])
+    if keys:
+        await waiting_purchases.forget_awaited(connection, keys)
+    return int(gone.split()[-1])
 
 
 async def move_to_card(connection: Any, customer_id: UUID, ids: Sequence[UUID]) -> None:

@@ -78,6 +78,12 @@ SET status = 'applied', applied_at = $3, body = e.body - 'customer', body_hash =
 FROM unnest($1::uuid[], $2::text[]) AS w (source_id, event_id)
 WHERE e.source_id = w.source_id AND e.event_id = w.event_id AND e.status = 'awaiting_customer'
 """
+_LOCK_AWAITED = """
+SELECT i.kind FROM identity AS i
+WHERE i.customer_id IS NULL AND (i.kind, i.system, i.value) IN (
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[]) AS w (kind, system, value))
+ORDER BY i.kind, i.system, i.value FOR UPDATE OF i
+"""
 _FORGET_AWAITED = """
 DELETE FROM identity AS i
 USING unnest($1::text[], $2::text[], $3::text[]) AS w (kind, system, value)
@@ -110,6 +116,16 @@ async def stop_waiting(connection: Any, before: datetime, at: datetime, limit: i
     )
     await connection.execute(_FORGET_AWAITED, *keys)
     return len(receipts)
+
+
+async def lock_awaited(connection: Any, keys: Sequence[tuple[str, str, str]]) -> None:
+    """Lock identities that no card has, so that nothing begins to wait for one meanwhile."""
+    await connection.execute(_LOCK_AWAITED, *map(list, zip(*keys, strict=True)))
+
+
+async def forget_awaited(connection: Any, keys: Sequence[tuple[str, str, str]]) -> None:
+    """Forget locked identities that no card has, and for which nothing waits any more."""
+    await connection.execute(_FORGET_AWAITED, *map(list, zip(*keys, strict=True)))
 
 
 async def awaiting(connection: Any, keys: Sequence[tuple[str, str, str]]) -> list["asyncpg.Record"]:

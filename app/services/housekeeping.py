@@ -19,9 +19,8 @@ from app.models import (
     OutboxEvent,
     PosEvent,
     SignInThrottle,
-    UnattachedInteraction,
 )
-from app.queries import imports, waiting_purchases
+from app.queries import imports, interactions, waiting_purchases
 from app.vocabulary import EventStatus
 
 CHUNK = 5_000
@@ -59,6 +58,10 @@ async def forget_expired(
         name: await _delete_some(session, table, condition)
         for name, (table, condition) in run_out.items()
     }
+    if days := settings.keep_unknown_callers_days:
+        before = now - timedelta(days=days)
+        connection = await raw_connection(session)
+        counts["unknown_callers"] = await interactions.forget_unattached(connection, before, CHUNK)
     counts["awaited"] = await _stop_waiting(session, settings, now)
     counts["imports"] = await _give_up_imports(session, settings, now)
     # A full portion may have been the last one: then the next finds nothing.
@@ -78,7 +81,6 @@ def _kept_for_a_time(
         "disclosures": settings.keep_disclosures_days,
         "till_events": settings.keep_events_days,
         "test_events": settings.keep_test_events_days,
-        "unknown_callers": settings.keep_unknown_callers_days,
         "delivered_events": settings.keep_delivered_days,
     }
     before = {name: now - timedelta(days=count) for name, count in days.items()}
@@ -100,11 +102,6 @@ def _kept_for_a_time(
                 col(PosEvent.status) == EventStatus.TEST,
                 col(PosEvent.received_at) <= before["test_events"],
             ),
-        ),
-        "unknown_callers": (
-            days["unknown_callers"],
-            UnattachedInteraction,
-            col(UnattachedInteraction.occurred_at) <= before["unknown_callers"],
         ),
         "delivered_events": (
             days["delivered_events"],

@@ -14,7 +14,7 @@ from app.core.config import Settings
 from app.core.database import raw_connection
 from app.core.errors import NotFoundError
 from app.models import Interaction, UnattachedInteraction
-from app.queries import customer_service_stats, interactions
+from app.queries import customer_service_stats, interactions, waiting_purchases
 from app.rules.access import Actor
 from app.services.changes import page_of
 from app.services.interaction_recording import tell
@@ -72,13 +72,18 @@ async def attach_interaction(
     # The card before the contact, as whoever gives a card an identity locks them.
     connection = await raw_connection(session)
     await lock_card(session, customer_id)
-    if not await interactions.lock_unattached(connection, interaction_id):
+    awaited = await interactions.lock_unattached(connection, interaction_id)
+    if awaited is None:
         already = await find_interaction(session, customer_id, interaction_id)
         if already is None:
             await get_unattached(session, interaction_id)
             raise AssertionError("a contact came back")
         return already
     await move_to_card(session, actor, settings, customer_id, [interaction_id])
+    if awaited:
+        # Otherwise the caller's number would be kept for nothing, and outlive the card.
+        await waiting_purchases.lock_awaited(connection, awaited)
+        await waiting_purchases.forget_awaited(connection, awaited)
     moved = await find_interaction(session, customer_id, interaction_id)
     assert moved is not None
     return moved

@@ -3,10 +3,12 @@
 from typing import Any
 
 import httpx
+from sqlalchemy import select
+from sqlmodel import col
 
 from app.core.database import Database
 from app.core.ids import new_id
-from app.models import Interaction, UnattachedInteraction
+from app.models import Identity, Interaction, UnattachedInteraction
 from app.rules.access import ROLE_PERMISSIONS
 from app.vocabulary import Permission, Role
 from tests.support.cards import create_card, pointers_of
@@ -155,6 +157,21 @@ async def test_somebody_says_whose_contact_it_was_and_saying_so_twice_is_fine(
     assert (again.status_code, again.json()) == (200, answer.json())
     assert elsewhere.status_code == 404
     assert await contact_counts(database) == rows
+
+
+async def test_the_number_of_a_caller_whose_contact_was_attached_is_not_kept_for_nothing(
+    client: httpx.AsyncClient, world: World, database: Database
+) -> None:
+    card = await create_card(client, world)
+    calls = [await call(client, world, identity=PHONE) for _ in range(2)]
+    for one, left in zip(calls, (["+8613800138000"], []), strict=True):
+        answer = await client.post(
+            f"/v1/interactions/{one['id']}/attach",
+            headers=world.headers(), json={"customer_id": card["id"]},
+        )  # fmt: skip
+        assert answer.status_code == 200, answer.text
+        async with database.transaction() as session:
+            assert list(await session.scalars(select(col(Identity.value)))) == left
 
 
 async def test_contacts_without_a_card_are_walked_newest_first(

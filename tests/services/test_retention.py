@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -37,6 +38,7 @@ from app.vocabulary import (
     SourceMode,
 )
 from tests.support.cards import create_card
+from tests.support.contacts import call
 from tests.support.events import refund, sale
 from tests.support.shop import Shop
 from tests.support.world import World
@@ -151,6 +153,25 @@ async def test_a_purchase_waits_for_its_customer_for_a_time(
     assert (await shop.read_event(later))["status"] == "awaiting_customer"
     card = await shop.card("HK3")
     assert len(await shop.purchases(card)) == 1
+
+
+async def test_an_unknown_caller_is_forgotten_with_the_number_unless_somebody_else_waits_for_it(
+    client: httpx.AsyncClient, world: World, database: Database, settings: Settings
+) -> None:
+    shop = Shop(client, world, database, settings)
+    calls = [
+        await call(client, world, identity={"kind": "member_number", "value": number})
+        for number in ("HK1", "HK2", "HK3", "HK3")
+    ]
+    assert (await shop.send(sale("5.00", member="HK2")))["status"] == "awaiting_customer"
+    async with database.transaction() as session:
+        await session.execute(
+            update(UnattachedInteraction)
+            .where(col(UnattachedInteraction.id).in_([UUID(one["id"]) for one in calls[:3]]))
+            .values(occurred_at=NOW - timedelta(days=365))
+        )
+        assert (await forget_expired(session, settings, NOW))["unknown_callers"] == 3
+        assert sorted(await session.scalars(select(col(Identity.value)))) == ["HK2", "HK3"]
 
 
 @pytest.mark.parametrize(
