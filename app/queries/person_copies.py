@@ -4,14 +4,14 @@ Raw asyncpg: rows are passed on as the JSON that PostgreSQL makes of them, so th
 code of its own and numbers stay as they are.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
 
-from app.models import AuditEntry, Customer
+from app.models import AuditEntry, Customer, CustomerChange, CustomerMerge, CustomerMergeItem
 from app.queries.customer_tables import CUSTOMER_TABLES
 
 
@@ -37,9 +37,26 @@ def _copied(model: Any, key: str, condition: str = "true") -> CopiedTable:
     )
 
 
+# Two people who were taken for one, and are two again: what was noted of the other one for that
+# time is none of this person's. A merge and its end write a card's history at their own instants.
+_OF_THE_PERSON: Final[Mapping[Any, str]] = {
+    CustomerMerge: "status = 'done'",
+    CustomerMergeItem: """EXISTS (
+        SELECT FROM customer_merge AS m
+        WHERE m.customer_id = t.customer_id AND m.id = t.merge_id AND m.status = 'done')""",
+    CustomerChange: """NOT EXISTS (
+        SELECT FROM customer_merge AS m
+        WHERE m.customer_id = t.customer_id AND m.status = 'undone'
+            AND t.changed_at IN (m.merged_at, m.undone_at))""",
+}
+
 COPIED_TABLES: Final[tuple[CopiedTable, ...]] = (
     *(
-        _copied(table.model, "id" if table.model is Customer else "customer_id")
+        _copied(
+            table.model,
+            "id" if table.model is Customer else "customer_id",
+            _OF_THE_PERSON.get(table.model, "true"),
+        )
         for table in CUSTOMER_TABLES
         if table.is_copied
     ),

@@ -1,6 +1,7 @@
 """Everything about a person, copied out for that person."""
 
 import json
+import re
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from app.services import copies
 from app.vocabulary import Action, CustomerStatus
 from tests.support.cards import create_card, pointers_of, row_counts
 from tests.support.events import sale
+from tests.support.merging import merge, undo
 from tests.support.world import World, send_event
 
 REASON = "本人书面申请"
@@ -91,6 +93,29 @@ async def test_a_copy_holds_every_row_of_the_person_and_nobody_elses(
             await session.scalars(select(AuditEntry).where(col(AuditEntry.action) == Action.COPIED))
         ).one()
         assert (str(entry.object_id), entry.fields) == (card["id"], ["copy"])
+
+
+async def test_who_was_taken_for_somebody_else_has_nothing_of_them_in_the_copy(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    card = await create_card(client, world, identities=[PHONE])
+    other = await create_card(
+        client, world, name="李明朗", identities=[MEMBER], note="another's", tags=["another's"]
+    )
+    done = await merge(client, world, card["id"], [other["id"]])
+    merged = (await copy(client, world, card["id"])).json()
+    assert {"李明朗", "HK000001", "another's"} <= set(
+        re.findall("李明朗|HK000001|another's", json.dumps(merged, ensure_ascii=False))
+    )
+    await undo(client, world, done)
+    for one, value, foreign in (
+        (card, "+8613912345678", "李明朗|HK000001|another's"),
+        (other, "HK000001", "13912345678|王小明"),
+    ):
+        parted = (await copy(client, world, one["id"])).json()
+        told = json.dumps(parted, ensure_ascii=False)
+        assert value in told
+        assert re.findall(foreign, told) == []
 
 
 async def test_an_organization_has_its_copy_too(client: httpx.AsyncClient, world: World) -> None:
