@@ -67,6 +67,10 @@ async def _check(database: Database, settings: Settings, import_id: UUID) -> Non
     encoding: str | None = None
     while True:
         async with database.transaction() as session:
+            if (await imports.get_import(session, import_id)).is_cancelling:
+                await import_checks.cancel_check(session, import_id)
+                return
+        async with database.transaction() as session:
             check = await import_checks.begin_check(session, settings, import_id)
         reader = FileReader(check.kind, check.context, check.wanted, encoding)
         try:

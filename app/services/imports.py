@@ -272,6 +272,9 @@ async def cancel_import(session: AsyncSession, actor: Actor, import_id: UUID) ->
         job.status, job.finished_at, job.sample = ImportStatus.CANCELLED, clock.now(), []
         await queries.forget(await raw_connection(session), import_id, "file", "rows", "lines")
     await save(session, job)
+    if job.is_cancelling:
+        # Whoever was at it may have given it up.
+        await queue_step(session, job)
     await record_action(session, actor, Action.CANCELLED, OBJECT_TYPE, job.id, ["status"])
     return job
 

@@ -1,0 +1,67 @@
+"""Imports that are cancelled where nobody is at them, or just when they are read once more."""
+
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from app.core import clock
+from app.core.config import Settings
+from app.core.database import Database
+from app.rules.access import SYSTEM
+from app.services import import_checks, import_purchases, import_runs, imports, statistics
+from app.services.imports import JOB
+from tests.support.cards import create_card
+from tests.support.import_files import ask, step, upload
+from tests.support.world import World
+
+FILE = "小票号,日期,会员卡号,金额\n" + "".join(
+    f"X{number},2026-11-0{number},HK1,{number}.00\n" for number in range(1, 7)
+)
+
+
+async def test_a_check_that_nobody_goes_on_with_can_be_ended(
+    client: httpx.AsyncClient, world: World, database: Database, settings: Settings
+) -> None:
+    job = await upload(client, world, FILE.encode(), kind="purchases", source="till-1")
+    async with database.transaction() as session:
+        # As a worker leaves it that fails for good.
+        await session.execute(text("UPDATE import_job SET status = 'checking'"))
+        await session.execute(text("DELETE FROM pgqueuer"))
+    job = await ask(client, world, job, "cancel")
+    async with database.transaction() as session:
+        assert list(await session.scalars(text("SELECT entrypoint FROM pgqueuer"))) == [JOB]
+    job = await step(client, world, database, settings, job)
+    assert job["status"] == "cancelled"
+
+
+async def test_a_run_that_is_cancelled_while_its_rows_are_read_again_settles_what_it_wrote(
+    client: httpx.AsyncClient, world: World, database: Database, settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(import_purchases, "ROWS_AT_ONCE", 2)
+    await create_card(client, world, identities=[{"kind": "member_number", "value": "HK1"}])
+    job = await upload(client, world, FILE.encode(), kind="purchases", source="till-1")
+    job = await step(client, world, database, settings, job)
+    job = await ask(client, world, job, "run")
+    async with database.transaction() as session:
+        assert await import_runs.run_portion(session, settings, UUID(job["id"]))
+        # The server was killed, and has cleared what is not in its log.
+        await session.execute(text("DELETE FROM import_line"))
+    stage = import_checks.stage
+
+    async def cancelled_first(session: Any, reader: Any, check: Any, parts: Any) -> bool:
+        await imports.cancel_import(session, SYSTEM, check.import_id)
+        return await stage(session, reader, check, parts)
+
+    monkeypatch.setattr(import_checks, "stage", cancelled_first)
+    job = await step(client, world, database, settings, job)
+    assert (job["status"], job["written"]["receipts"]) == ("cancelled", 2)
+    async with database.transaction() as session:
+        assert (await statistics.check(session, clock.today(settings.zone)))["different"] == 0
+        assert await session.scalar(text("SELECT net::text FROM customer_stats")) == "3.00"
+    job = await ask(client, world, job, "undo")
+    job = await step(client, world, database, settings, job)
+    assert (job["status"], job["written"]["removed"]) == ("undone", 2)
