@@ -75,7 +75,7 @@ async def change_cards(
     """Write rows onto the cards they are of; a row that says nothing new leaves its card.
 
     Raises:
-        RetryTransactionError: an identity was given to another card meanwhile.
+        RetryTransactionError: a card was merged, or an identity given to another one, meanwhile.
     """
     changed = Changed()
     if not known:
@@ -88,6 +88,9 @@ async def change_cards(
     rows, history, items, identities = [], [], [], []
     for number, body, card_id in known:
         card = cards.get(card_id)
+        if card is not None and card["status"] == CustomerStatus.MERGED:
+            # Its identities lead to another card by now.
+            raise RetryTransactionError
         if card is None or card["status"] != CustomerStatus.ACTIVE:
             changed.left.append(number)
             continue

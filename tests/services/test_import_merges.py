@@ -3,16 +3,19 @@
 from typing import Any
 
 import httpx
+import pytest
 
 from app.core.config import Settings
 from app.core.database import Database
+from app.queries import import_rows
+from tests.conftest import client_of
 from tests.services.test_import_cards import imported
 from tests.services.test_import_purchases import rows_of
 from tests.support.cards import create_card
 from tests.support.events import sale
 from tests.support.import_files import ask, step
 from tests.support.merging import merge
-from tests.support.world import World, send_event
+from tests.support.world import World, build_world, send_event
 
 PURCHASES = "小票号,日期,会员卡号,金额\nX1,2026-11-01,HK1,1200\nX2,2026-11-02,HK2,7\n"
 CONTACTS = "日期,渠道,主题,会员卡号,时长\n2026-11-02,电话,询问,HK1,3\n2026-11-03,微信,投诉,HK2,1\n"
@@ -68,3 +71,27 @@ async def test_contacts_of_a_card_that_was_merged_go_from_its_survivor(
     assert (job["written"]["removed"], job["written"].get("kept")) == (2, None)
     assert await rows_of(database, "SELECT subject FROM interaction") == []
     assert await rows_of(database, counted) == []
+
+
+async def test_a_row_of_a_card_that_is_merged_at_that_moment_finds_the_surviving_one(
+    fresh_database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = await build_world(fresh_database)
+    async with client_of(fresh_database, settings) as client:
+        survivor, loser = [await card_of(client, world, number) for number in ("HK9", "HK1")]
+        lock_cards = import_rows.lock_cards
+        merged: list[Any] = []
+
+        async def locked_late(connection: Any, ids: Any) -> Any:
+            if not merged:
+                merged.append(await merge(client, world, survivor, [loser]))
+            return await lock_cards(connection, ids)
+
+        monkeypatch.setattr(import_rows, "lock_cards", locked_late)
+        job = await imported(
+            client, world, fresh_database, settings, "姓名,会员卡号,备注\n客户,HK1,新备注\n",
+            kind="cards", on_existing="update",
+        )  # fmt: skip
+    assert job["written"] == {"rows": 1, "cards_updated": 1}
+    found = await rows_of(fresh_database, "SELECT id::text, note FROM customer")
+    assert sorted(found) == sorted([(survivor, "新备注"), (loser, None)])
