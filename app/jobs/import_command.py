@@ -17,6 +17,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from app.core import clock
 from app.core.config import Settings
@@ -133,11 +134,12 @@ async def _worked(database: Database, settings: Settings, import_id: UUID) -> Im
 
 
 def _show(console: Console, seen: ImportRead) -> None:
-    table = Table(title=f"{seen.file_name}: {seen.kind.label.en} {seen.kind.label.zh}")
+    table = Table(title=Text(f"{seen.file_name}: {seen.kind.label.en} {seen.kind.label.zh}"))
     for column in seen.columns:
-        table.add_column(f"{column.name}\n→ {column.field or '-'}")
+        table.add_column(Text(f"{column.name}\n→ {column.field or '-'}"))
     for row in seen.sample:
-        table.add_row(*(row[: len(seen.columns)]))
+        # What stands in brackets in a cell is its own, and no style.
+        table.add_row(*map(Text, row[: len(seen.columns)]))
     console.print(table)
 
 
@@ -145,7 +147,7 @@ async def _tell(console: Console, database: Database, import_id: UUID) -> None:
     async with database.transaction() as session:
         told = import_report(await imports.get_import(session, import_id))
     for sentence in told.sentences:
-        console.print(f"  {sentence.zh}  {sentence.en}", highlight=False)
+        console.print(f"  {sentence.zh}  {sentence.en}", highlight=False, markup=False)
 
 
 def read_mapping(text: str | None) -> dict[str, str | None] | None:
