@@ -39,11 +39,15 @@ class Scene:
 
     def store_code(self, store_id: UUID | None) -> str | None:
         """Return a store's code."""
-        return None if store_id is None else self.stores[store_id][0]
+        return self._of_store(store_id)[0]
 
     def store_name(self, store_id: UUID | None) -> str | None:
         """Return a store's name."""
-        return None if store_id is None else self.stores[store_id][1]
+        return self._of_store(store_id)[1]
+
+    def _of_store(self, store_id: UUID | None) -> tuple[str | None, str | None]:
+        # A store may have been opened since the file was begun.
+        return (self.stores.get(store_id) if store_id else None) or (None, None)
 
     def staff_name(self, staff_id: UUID | None) -> str | None:
         """Return the name of a member of staff."""
