@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.rules.spreadsheets import harmless
 from app.services.import_told import list_findings
 
 _AT_ONCE = 20_000
@@ -29,8 +30,7 @@ async def findings_csv(session: AsyncSession, import_id: UUID) -> bytes:
         )
         for found in page:
             # A name of a column is the file's own: it must not become a formula.
-            name = found.column_name or ""
-            safe = f"'{name}" if name[:1] in "=+-@\t\r" and name else name
+            safe = harmless(found.column_name or "")
             table.writerow(
                 (found.row, found.column or "", safe, found.code, found.treatment, found.en,
                  found.zh)

@@ -60,10 +60,11 @@ ON_UNDO: Final = (
         zh="已移动且仍存在的内容全部退回；存续卡的字段恢复合并前的值，其后有人修改过的除外。",
     ),
     BilingualText(
-        en="Purchases made since by an identity, or with the id, of a card that comes back go to "
-        "that card; refunds and voids go with their sale. All other later purchases stay with the "
-        "surviving card.",
-        zh="其后凭所退回卡的身份或编号发生的购买归该卡；退货与作废随原销售；其余后续购买留在存续卡。",
+        en="Purchases that tills sent since by an identity, or with the id, of a card that comes "
+        "back go to that card; refunds and voids go with their sale. All other later purchases, "
+        "those of files among them, stay with the surviving card.",
+        zh="其后收银系统凭所退回卡的身份或编号上传的购买归该卡；退货与作废随原销售；"
+        "其余后续购买（含文件导入的）留在存续卡。",
     ),
     BilingualText(
         en="Contacts, interactions, identities and consent added since stay with the surviving "
