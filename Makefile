@@ -67,8 +67,9 @@ format: $(INSTALLED) ## Format the code and sort its imports.
 	@$(BIN)/ruff format $(SOURCES)
 
 .PHONY: bench
-bench: $(INSTALLED) ## Measure the hot paths.
+bench: $(INSTALLED) ## Measure the hot paths: bench/results*.md.
 	@$(BIN)/python -m bench
+	@for part in duplicates exports merges; do $(BIN)/python -m bench.$$part; done
 
 ##@ Checks
 

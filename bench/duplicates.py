@@ -12,6 +12,7 @@ from app.core.embedded_postgres import ensure_database, temporary_server
 from app.core.logging import configure_logging
 from app.core.migrations import alembic_config
 from app.jobs.duplicates import run_scan
+from bench.results import keep
 from tests.support.lookalike_tables import write_made_cards
 from tests.support.lookalikes import Proportions, make_cards
 
@@ -60,10 +61,10 @@ put on the work list.
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure, print, and keep."""
     configure_logging("json", "ERROR")
     count = int(sys.argv[1]) if len(sys.argv) > 1 else CARDS
-    print(asyncio.run(measure(count)))
+    keep("duplicates", asyncio.run(measure(count)))
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from app.services.exporting.receipts import ReceiptTable
 from app.services.exporting.tables import Table
 from app.vocabulary import ExportFormat
 from bench.chain import CUSTOMERS, write_chain
+from bench.results import keep
 
 DATABASE, OWNER, SERVICE = "huike_bench", "huike_owner", "huike_service"
 
@@ -117,9 +118,9 @@ async def measure() -> str:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure, print, and keep."""
     configure_logging("json", "ERROR")
-    print(asyncio.run(asyncio.wait_for(measure(), 600)))
+    keep("exports", asyncio.run(asyncio.wait_for(measure(), 600)))
 
 
 if __name__ == "__main__":

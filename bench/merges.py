@@ -20,6 +20,7 @@ from app.rules.access import SYSTEM
 from app.schemas.merges import MergeExecute, MergeRequest
 from app.services import merge_undo, merges
 from bench.chain import CUSTOMERS, PURCHASES, write_chain
+from bench.results import keep
 
 DATABASE, OWNER, SERVICE = "huike_bench", "huike_owner", "huike_service"
 LINES = 2
@@ -141,9 +142,9 @@ theirs takes {bare * 1000:,.0f} ms.
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure, print, and keep."""
     configure_logging("json", "ERROR")
-    print(asyncio.run(asyncio.wait_for(measure(), 180)))
+    keep("merges", asyncio.run(asyncio.wait_for(measure(), 180)))
 
 
 if __name__ == "__main__":
