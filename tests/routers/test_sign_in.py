@@ -81,7 +81,8 @@ async def test_me_tells_headquarters_that_the_whole_chain_is_theirs(
     answer = await client.get("/v1/me", headers=world.headers("marketing"))
     assert answer.json()["store_ids"] is None
     assert answer.json()["permissions"] == [
-        "catalogue:read", "customers:read", "me:read", "reports:read", "stores:read", "tiers:read",
+        "catalogue:read", "customers:export", "customers:read", "interactions:read", "me:read",
+        "reports:read", "stores:read", "tiers:read",
     ]  # fmt: skip
 
 
