@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, StrictBool
 
 from app.schemas.common import Input, LabelledCode, Output
 from app.schemas.customers import Card
@@ -120,6 +120,6 @@ class ScanRequest(Input):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"full": False}]})
 
-    full: bool = Field(
+    full: StrictBool = Field(
         default=False, description="All cards again, rather than those changed since the last scan."
     )
