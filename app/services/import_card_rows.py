@@ -11,6 +11,8 @@ from app.locale.birthdays import lunar_day_is_after
 from app.locale.names import fold_width, tidy_name
 from app.locale.written import AmbiguousDayError, read_birthday, read_day
 from app.services.import_values import (
+    EARLIEST_YEAR,
+    LATEST_YEAR,
     TOTALS,
     Findings,
     ImportContext,
@@ -145,8 +147,9 @@ class CardRows:
             cell = self._cell(row, field)
             if len(cell) > limit:
                 raise RowError("too-long", field)
+            cell = "".join(c for c in cell if c >= " " or c in "\n\t").strip()
             if cell:
-                values[field] = "".join(c for c in cell if c >= " " or c in "\n\t")
+                values[field] = cell
         for field in ("tags", "interests"):
             words_of = [word.strip() for word in _SEPARATORS.split(self._cell(row, field))]
             if any(len(word) > 50 for word in words_of) or len(words_of) > 50:
@@ -157,7 +160,7 @@ class CardRows:
     def _add_days(self, row: list[str], values: dict[str, Any]) -> None:
         if cell := self._cell(row, "registered_on"):
             day = read_day(cell.split(" ")[0].split("T")[0]) if cell else None
-            if day is None:
+            if day is None or not EARLIEST_YEAR <= day.year <= LATEST_YEAR:
                 raise RowError("bad-date", "registered_on")
             if day > self._today:
                 raise RowError("in-the-future", "registered_on")

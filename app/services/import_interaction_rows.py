@@ -8,6 +8,7 @@ from app.locale.names import fold_width
 from app.locale.written import read_day, read_number
 from app.services.import_card_rows import taken
 from app.services.import_values import (
+    LATEST_YEAR,
     Findings,
     ImportContext,
     Instants,
@@ -16,6 +17,7 @@ from app.services.import_values import (
     is_nobody,
     is_totals,
 )
+from app.services.interaction_checks import EARLIEST_DAY
 from app.vocabulary import Channel, Direction, IdentityKind, InteractionOutcome
 
 _WHO: Final = (
@@ -74,6 +76,8 @@ class InteractionRows:
             self.findings.add(number, "totals-row")
             return None
         day, instant = self._instants.read(self._cell(row, "occurred_at"), self._cell(row, "time"))
+        if day < EARLIEST_DAY.isoformat():
+            raise RowError("bad-date", "occurred_at")
         body: dict[str, Any] = {"occurred_at": instant, "business_day": day}
         for field, _ in _CODES:
             cell = self._cell(row, field).casefold()
@@ -86,11 +90,7 @@ class InteractionRows:
         body.setdefault("direction", str(Direction.INBOUND))
         self._add_texts(row, body)
         self._add_cost(row, body)
-        if cell := self._cell(row, "next_step_on"):
-            next_day = read_day(cell.split(" ")[0])
-            if next_day is None:
-                raise RowError("bad-date", "next_step_on")
-            body["next_step_on"] = next_day.isoformat()
+        self._add_next_step(row, day, body)
         for field, known, code in (
             ("store", self.context.stores, "unknown-store"),
             ("staff", self.context.staff, "unknown-staff"),
@@ -102,13 +102,24 @@ class InteractionRows:
         self._add_customer(number, row, body)
         return body
 
+    def _add_next_step(self, row: list[str], day: str, body: dict[str, Any]) -> None:
+        if cell := self._cell(row, "next_step_on"):
+            next_day = read_day(cell.split(" ")[0])
+            # What the API would not take could never be corrected by it.
+            if next_day is None or next_day.isoformat() < day or next_day.year > LATEST_YEAR:
+                raise RowError("bad-date", "next_step_on")
+            if "next_step" not in body:
+                raise RowError("missing-value", "next_step")
+            body["next_step_on"] = next_day.isoformat()
+
     def _add_texts(self, row: list[str], body: dict[str, Any]) -> None:
         for field, limit in (("subject", 100), ("text", 2000), ("next_step", 100)):
             cell = self._cell(row, field)
+            cell = "".join(c for c in cell if c >= " " or c in "\n\t").strip()
             if len(cell) > limit:
                 raise RowError("too-long", field)
             if cell:
-                body[field] = "".join(c for c in cell if c >= " " or c in "\n\t")
+                body[field] = cell
         if "subject" not in body:
             raise RowError("missing-value", "subject")
 

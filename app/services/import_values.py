@@ -25,6 +25,8 @@ NULL: Final = "\\N"
 """Nothing, in the text that COPY reads."""
 FINDINGS_KEPT: Final = 100_000
 """Rows that are listed with what is the matter; all are counted."""
+EARLIEST_YEAR: Final = 1800
+LATEST_YEAR: Final = 9990
 _CACHE: Final = 200_000
 _GAPS = re.compile(r"[\x00-\x20\x7f-\x9f\u3000]+")
 _NOBODY = frozenset(
@@ -194,7 +196,7 @@ class Instants:
             seconds = read_seconds(time_text)
             if seconds is None:
                 raise RowError("bad-date", "time")
-        if not 1950 <= instant.day.year <= 9990:
+        if not 1950 <= instant.day.year <= LATEST_YEAR:
             raise RowError("bad-date", "occurred_at")
         return self._placed(text, time_text, instant, seconds)
 

@@ -182,3 +182,29 @@ async def test_values_stand_in_no_finding_and_in_no_sample(
                  " WHERE table_name = 'import_finding'")
         )  # fmt: skip
         assert {row[0] for row in columns} == {"import_id", "row_number", "code", "column_number"}
+
+
+async def test_days_that_the_api_would_not_take_are_refused_in_files_too(
+    client: httpx.AsyncClient, world: World, database: Database, settings: Settings
+) -> None:
+    contacts = "日期,渠道,主题,下一步,下一步日期\n" + "".join(
+        f"{row}\n"
+        for row in (
+            "2026-11-02,电话,询问,回电,2026-11-02",
+            "2026-11-02,电话,询问,回电,2026-11-01",
+            "2026-11-02,电话,询问,回电,9999-12-31",
+            "2026-11-02,电话,询问,,2026-11-03",
+            "1989-12-31,电话,询问,,",
+            "2026-11-02,电话,\x01,,",
+        )
+    )
+    job = await imported(client, world, database, settings, contacts, kind="interactions")
+    assert job["counts"] == {
+        "rows": 6, "good": 1, "refused": 5, "bad-date": 3, "missing-value": 2, "no-customer": 1,
+    }  # fmt: skip
+    cards = "姓名,注册日期,备注\n王一,1799-12-31,\n王二,1800-01-01,\x02\n"
+    job = await imported(client, world, database, settings, cards, kind="cards")
+    assert job["counts"] == {"rows": 2, "good": 1, "refused": 1, "bad-date": 1}
+    assert await rows_of(database, "SELECT registered_on::text, note FROM customer") == [
+        ("1800-01-01", None)
+    ]
