@@ -1,6 +1,7 @@
 """Imports: made, given their file, changed, started, cancelled, undone, reported."""
 
-from collections.abc import AsyncIterable, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterable, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -27,6 +28,7 @@ OBJECT_TYPE: Final = "import"
 JOB: Final = "import"
 """The name under which an import's next step is queued."""
 PART_BYTES: Final = 1_000_000
+SPEAK_EVERY_SECONDS: Final = 5.0
 ENDED: Final = frozenset({ImportStatus.DONE, ImportStatus.UNDONE, ImportStatus.CANCELLED})
 _TAKES_A_FILE: Final = frozenset(
     {ImportStatus.AWAITING_FILE, ImportStatus.UPLOADED, ImportStatus.CHECKED, ImportStatus.FAILED}
@@ -160,7 +162,7 @@ async def store_file(
     connection = await raw_connection(session)
     await queries.forget(connection, import_id, "file", "rows", "lines", "findings")
     pending, number, size = bytearray(), 0, 0
-    async for part in parts:
+    async for part in _as_it_arrives(connection, parts):
         pending += part
         size += len(part)
         while len(pending) >= PART_BYTES:
@@ -175,6 +177,33 @@ async def store_file(
     await _to_be_checked(session, job)
     await record_action(session, actor, Action.CHANGED, OBJECT_TYPE, job.id, ["file"])
     return job
+
+
+async def _as_it_arrives(
+    connection: Any, parts: AsyncIterable[bytes]
+) -> AsyncGenerator[bytes, None]:
+    """Yield the parts, and speak to the database now and then while they come slowly.
+
+    It would end a transaction in which nothing is said for long.
+    """
+    arriving = aiter(parts)
+    spoken_at = clock.monotonic_seconds()
+    while True:
+        following = asyncio.ensure_future(anext(arriving, None))
+        try:
+            while True:
+                arrived, _ = await asyncio.wait({following}, timeout=SPEAK_EVERY_SECONDS)
+                if not arrived or clock.monotonic_seconds() - spoken_at > SPEAK_EVERY_SECONDS:
+                    await connection.execute("SELECT 1")
+                    spoken_at = clock.monotonic_seconds()
+                if arrived:
+                    break
+        finally:
+            following.cancel()
+        part = following.result()
+        if part is None:
+            return
+        yield part
 
 
 async def _to_be_checked(session: AsyncSession, job: ImportJob) -> None:
