@@ -76,7 +76,7 @@ async def create_token(
     "/auth/token",
     status_code=204,
     summary="Sign out",
-    responses=problems(*SIGNED_IN, "internal-error", "unavailable"),
+    responses=problems(*SIGNED_IN, "validation", "internal-error", "unavailable"),
 )
 async def delete_token(
     actor: Annotated[Actor, Depends(Allow(Permission.ME_READ))],

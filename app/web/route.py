@@ -28,6 +28,8 @@ MAXIMUM_DEPTH = 64
 FORM = "application/x-www-form-urlencoded"
 MAXIMUM_PARTS = 20_000
 """Values in a body, but of a signed batch: reading a million of them would make everybody wait."""
+_NOTHING_AT_MOST = 64
+"""Bytes of an empty object, however it is spaced."""
 
 _SINGLE_HEADERS = (
     "authorization", "x-api-key", "content-type", "idempotency-key", "if-match", "webhook-id",
@@ -125,7 +127,7 @@ def _unacceptable_at(pointer: str, code: str, detail: str, detail_zh: str) -> In
     return InvalidInputError(
         "Some values are not acceptable.",
         [FieldError(pointer, code, detail, detail_zh)],
-        detail_zh="部分值不可接受。",
+        detail_zh="部分内容不符合要求。",
     )
 
 
@@ -205,6 +207,10 @@ class StrictRequest(Request):
             self._strict_json = parse_json(await self.body())
         return self._strict_json
 
+    def keep_body(self, body: bytes) -> None:
+        """Let :meth:`body` return what was read from the stream."""
+        self._body = body
+
 
 class HuikeRoute(APIRoute):
     """A route that reads strictly and keeps the answers of idempotent requests.
@@ -241,7 +247,9 @@ class HuikeRoute(APIRoute):
 
     def _reader(self) -> Callable[[StrictRequest], Coroutine[Any, Any, None]]:
         if self.body_field is None:
-            return _read_nothing
+            # Signed events and files are read by their routes themselves, and described by hand.
+            takes_one = "requestBody" in (self.openapi_extra or {})
+            return _read_nothing if takes_one or self.methods <= {"GET", "HEAD"} else _refuse_body
         if not isinstance(self.body_field.field_info, Form):
             return _read_json
         # Forms with files are the one kind that comes in parts.
@@ -250,6 +258,24 @@ class HuikeRoute(APIRoute):
 
 async def _read_nothing(_request: StrictRequest) -> None:
     pass
+
+
+async def _refuse_body(request: StrictRequest) -> None:
+    """Refuse what would be ignored: who sends ``dry_run`` must not see it done all the same."""
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > _NOTHING_AT_MOST:
+            break
+    if len(body) > _NOTHING_AT_MOST or body.strip() not in {b"", b"{}"}:
+        raise _unacceptable_at(
+            "",
+            "extra-forbidden",
+            "This operation takes no body; nothing was done.",
+            "此操作不接受请求正文；未执行任何操作。",
+        )
+    # It is read once more where a repeated request is told from another one.
+    request.keep_body(body)
 
 
 async def _read_json(request: StrictRequest) -> None:

@@ -1,6 +1,8 @@
 """Bodies as clients should not send them: each is refused by name, and nothing of it is echoed."""
 
 import json
+import re
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -10,9 +12,10 @@ from sqlalchemy import func, select
 from app.core.config import Settings
 from app.core.database import Database
 from app.core.errors import InvalidInputError, MalformedError
+from app.core.ids import new_id
 from app.models import PosEvent
 from app.web.route import MAXIMUM_DEPTH, is_json, parse_json
-from tests.support.cards import row_counts
+from tests.support.cards import create_card, row_counts
 from tests.support.events import sale
 from tests.support.world import World, send_batch, send_event, signed
 from tests.web.probes import assert_problem, pointers
@@ -305,3 +308,54 @@ async def test_the_name_of_an_unknown_field_is_cut(client: httpx.AsyncClient, wo
     body = json.dumps({"kind": "phone", "value": "1", "x" * 10_000: 1}).encode()
     document = assert_problem(await look_up(client, world, body), 422, "validation")
     assert pointers(document) == [("/" + "x" * 100, "extra-forbidden")]
+
+
+async def test_no_operation_ignores_a_body_that_it_does_not_take(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    document = (await client.get("/openapi.json")).json()
+    asked = [
+        (method, path)
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+        if method != "get" and "requestBody" not in operation
+    ]
+    assert ("post", "/v1/customers/{customer_id}/erasures") in asked
+    for method, path in asked:
+        answer = await client.request(
+            method.upper(),
+            re.sub(r"\{\w+\}", str(new_id()), path),
+            headers=world.headers(),
+            json={"dry_run": True},
+        )
+        refused = assert_problem(answer, 422, "validation")
+        assert pointers(refused) == [("", "extra-forbidden")], path
+        declared = document["paths"][path][method]["responses"]
+        assert "validation" in declared["422"]["$ref"], path
+
+
+@pytest.mark.parametrize("body", [b"null", b"[]", b"dry_run=true", b" " * 65, b"x" * 2_000_000])
+async def test_nothing_is_done_where_a_body_is_not_taken(
+    client: httpx.AsyncClient, world: World, body: bytes
+) -> None:
+    card = await create_card(client, world)
+
+    async def sent() -> AsyncIterator[bytes]:
+        yield body
+
+    address = f"/v1/customers/{card['id']}"
+    answer = await client.post(f"{address}/erasures", headers=world.headers(), content=sent())
+    assert answer.status_code in {413, 422}
+    assert (await client.get(address, headers=world.headers())).json() == card
+
+
+@pytest.mark.parametrize("body", [None, b"", b"{}", b" {} \n"])
+async def test_an_empty_object_is_no_body(
+    client: httpx.AsyncClient, world: World, body: bytes | None
+) -> None:
+    card = await create_card(client, world)
+    headers = world.headers(If_Match='"v1"')
+    answer = await client.post(
+        f"/v1/customers/{card['id']}/archive", headers=headers, content=body
+    )
+    assert (answer.status_code, answer.json()["status"]) == (200, "archived")
