@@ -12,7 +12,6 @@ from app.rules.consent import Said, Subject
 from app.schemas.common import LabelledCode
 from app.schemas.consents import (
     ConsentCheck,
-    ConsentRead,
     ConsentRecordRead,
     Consents,
     ConsentsStated,
@@ -90,7 +89,11 @@ async def withdraw_consents(
 async def get_consents(
     customer_id: ReadCustomerId, _actor: Reader, session: SessionDep
 ) -> Consents:
-    """Return the statements that stand; a purpose and channel without one was never asked."""
+    """Return what was said last; a purpose and channel without a statement was never asked.
+
+    `is_in_force` is false for what was granted for a channel before the purpose was withdrawn for
+    `any`.
+    """
     return _consents(customer_id, await consents.get_consents(session, customer_id))
 
 
@@ -121,7 +124,7 @@ async def check_consent(
         channel=channel,
         is_allowed=decision.is_allowed,
         reason=LabelledCode.of(decision.reason),
-        decided_by=_read(decision.subject, decision.said)
+        decided_by=consents.consent_read(decision.subject, decision.said, is_in_force=True)
         if decision.subject is not None and decision.said is not None
         else None,
     )
@@ -161,22 +164,4 @@ async def list_consent_records(
 
 
 def _consents(customer_id: UUID, standing: Mapping[Subject, Said]) -> Consents:
-    purposes, channels = list(ConsentPurpose), list(ConsentChannel)
-    in_order = sorted(
-        standing.items(),
-        key=lambda item: (purposes.index(item[0][0]), channels.index(item[0][1])),
-    )
-    return Consents(
-        customer_id=customer_id, standing=[_read(subject, said) for subject, said in in_order]
-    )
-
-
-def _read(subject: Subject, said: Said) -> ConsentRead:
-    assert said.record_id is not None
-    return ConsentRead(
-        purpose=subject[0],
-        channel=subject[1],
-        state=said.state,
-        since=said.stated_at,
-        record_id=said.record_id,
-    )
+    return Consents(customer_id=customer_id, standing=consents.standing_read(standing))

@@ -89,6 +89,11 @@ def decide(
     return Decision(False, ConsentReason.NEVER_ASKED)
 
 
+def is_in_force(standing: Standing, subject: Subject) -> bool:
+    """Tell whether what was said about a subject holds, or was overruled by a later withdrawal."""
+    return decide(standing, *subject, frozenset()).subject == subject
+
+
 def and_of(states: Iterable[ConsentState | None]) -> ConsentState | None:
     """Return what several cards of one customer say together about one subject.
 

@@ -102,11 +102,16 @@ class ConsentsWithdrawn(Proven):
 
 
 class ConsentRead(Output):
-    """What stands for one purpose and channel."""
+    """What was said last for one purpose and channel."""
 
     purpose: ConsentPurpose
     channel: ConsentChannel
     state: ConsentState
+    is_in_force: bool = Field(
+        description="False for what was granted for a channel before the purpose was withdrawn "
+        "for `any`: it is not allowed any more.",
+        examples=[True],
+    )
     since: Instant = Field(description="When the customer said so.")
     record_id: UUID = Field(description="The statement in the history.")
 

@@ -51,7 +51,9 @@ class Customer360(Output):
         description="The first five by amount, of the last 365 days (at most 500 receipts)."
     )
     last_interactions: list[InteractionRead] = Field(description="The last five contacts.")
-    consents: list[ConsentRead] = Field(description="What stands; the rest was never asked.")
+    consents: list[ConsentRead] = Field(
+        description="What was said last, and whether it is in force; the rest was never asked."
+    )
     possible_duplicates: int = Field(
         description="With how many cards this one may be the same: up to 100."
     )

@@ -1,6 +1,6 @@
 """Consent: written down with its proof, read, and asked before the chain acts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -17,8 +17,22 @@ from app.models import ConsentRecord, Customer, OutboxEvent
 from app.queries import consents as queries
 from app.queries.consents import Place
 from app.rules.access import Actor
-from app.rules.consent import WITHOUT_CHANNEL, Decision, Said, Subject, decide, later, standing_of
-from app.schemas.consents import ConsentsStated, ConsentStatement, ConsentsWithdrawn
+from app.rules.consent import (
+    WITHOUT_CHANNEL,
+    Decision,
+    Said,
+    Subject,
+    decide,
+    is_in_force,
+    later,
+    standing_of,
+)
+from app.schemas.consents import (
+    ConsentRead,
+    ConsentsStated,
+    ConsentStatement,
+    ConsentsWithdrawn,
+)
 from app.services.changes import not_acceptable
 from app.services.customer_changes import card_merged, card_not_found, check_store
 from app.services.survivors import card_erased, surviving_id
@@ -132,6 +146,32 @@ async def list_consent_records(
     if not found:
         await _require_card(session, customer_id)
     return found
+
+
+def standing_read(standing: Mapping[Subject, Said]) -> list[ConsentRead]:
+    """Return what stands of a card as an answer, in the order of the vocabularies."""
+    purposes, channels = list(ConsentPurpose), list(ConsentChannel)
+    in_order = sorted(
+        standing.items(),
+        key=lambda item: (purposes.index(item[0][0]), channels.index(item[0][1])),
+    )
+    return [
+        consent_read(subject, said, is_in_force=is_in_force(standing, subject))
+        for subject, said in in_order
+    ]
+
+
+def consent_read(subject: Subject, said: Said, *, is_in_force: bool) -> ConsentRead:
+    """Return a statement that stands as an answer."""
+    assert said.record_id is not None
+    return ConsentRead(
+        purpose=subject[0],
+        channel=subject[1],
+        state=said.state,
+        is_in_force=is_in_force,
+        since=said.stated_at,
+        record_id=said.record_id,
+    )
 
 
 def purposes_unasked(settings: Settings) -> frozenset[ConsentPurpose]:

@@ -17,16 +17,15 @@ from app.models import CustomerStats, Interaction, Purchase
 from app.queries import customer_360
 from app.queries.consents import standing_of_card
 from app.rules.access import Actor
-from app.rules.consent import Said, Subject
 from app.rules.tiering import WINDOW_DAYS
-from app.schemas.consents import ConsentRead
 from app.schemas.customer_360 import CategoryAmount, Customer360, CustomerValue
 from app.schemas.interactions import InteractionRead
 from app.schemas.purchases import PurchaseRead, ServiceStatistics
 from app.services import purchases, tier_answers, tiers
+from app.services.consents import standing_read
 from app.services.customer_changes import get_customer
 from app.services.timeline import require
-from app.vocabulary import ConsentChannel, ConsentPurpose, Permission
+from app.vocabulary import Permission
 
 Happened = TypeVar("Happened", Purchase, Interaction)
 
@@ -72,17 +71,7 @@ async def get_customer_360(
             CategoryAmount(category=category, amount=amount) for category, amount in categories
         ],
         last_interactions=[InteractionRead.model_validate(one) for one in spoken],
-        consents=[
-            ConsentRead(
-                purpose=purpose,
-                channel=channel,
-                state=said.state,
-                since=said.stated_at,
-                record_id=said.record_id,
-            )
-            for (purpose, channel), said in sorted(standing.items(), key=_in_order)
-            if said.record_id is not None
-        ],
+        consents=standing_read(standing),
         possible_duplicates=await customer_360.count_possible_duplicates(connection, customer_id),
     )
 
@@ -97,11 +86,6 @@ async def _newest(
         .limit(SHOWN)
     )
     return rows.all()
-
-
-def _in_order(standing: tuple[Subject, Said]) -> tuple[int, int]:
-    (purpose, channel), _ = standing
-    return list(ConsentPurpose).index(purpose), list(ConsentChannel).index(channel)
 
 
 def _value(stats: CustomerStats) -> CustomerValue:

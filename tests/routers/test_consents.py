@@ -202,6 +202,14 @@ async def test_taking_back_everything_ends_what_was_granted(
         for channel in ("any", "sms", "email"):
             check = await read(client, world, card, "/check", purpose=purpose, channel=channel)
             assert (check["is_allowed"], check["reason"]["code"]) == (False, "purpose_withdrawn")
+    overruled = [
+        (one["purpose"], one["channel"], one["state"])
+        for one in answer.json()["standing"]
+        if not one["is_in_force"]
+    ]
+    assert overruled == [("marketing", "sms", "granted")]
+    again = await record(client, world, card, statement("sms"))
+    assert all(one["is_in_force"] for one in again.json()["standing"])
 
 
 async def test_a_check_says_why(client: httpx.AsyncClient, world: World) -> None:

@@ -12,6 +12,7 @@ from app.rules.consent import (
     Subject,
     and_of,
     decide,
+    is_in_force,
     joined,
     later,
     standing_of,
@@ -138,6 +139,20 @@ def test_granting_never_makes_something_forbidden(
     history: list[tuple[Subject, Said]], subject: Subject, hours: int
 ) -> None:
     assert allowed([*history, (subject, said(GRANTED, hours))]) >= allowed(history)
+
+
+@given(histories)
+def test_what_is_shown_in_force_is_what_is_decided(
+    history: list[tuple[Subject, Said]],
+) -> None:
+    standing = standing_of(history)
+    for subject, what in standing.items():
+        decision = decide(standing, *subject, UNASKED)
+        if is_in_force(standing, subject):
+            assert (decision.said, decision.is_allowed) == (what, what.state is GRANTED)
+        else:
+            # Nothing but a grant is ever overruled.
+            assert (what.state, decision.is_allowed) == (GRANTED, False)
 
 
 @given(histories)
