@@ -5,7 +5,7 @@ surviving card stands unless it is empty; then the card that was verified last d
 one that was changed last. Lists are united, the first day as a customer is the earliest one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
@@ -129,17 +129,19 @@ class Obstacle:
 def obstacles_of(
     cards: Sequence[MergingCard],
     erasures: frozenset[UUID],
+    different: Collection[tuple[UUID, UUID]],
     identities: int,
     maximum_identities: int,
 ) -> list[Obstacle]:
     """Return why these cards cannot be merged into the first; nothing if they can.
 
-    ``erasures`` are cards whose erasure was asked for and is open; ``identities`` is how many the
-    cards have together. Archived cards can be merged into others, not others into them.
+    ``erasures`` are cards whose erasure was asked for and is open; ``different`` are pairs that
+    somebody decided to be two customers; ``identities`` is how many the cards have together.
+    Archived cards can be merged into others, not others into them.
     """
     survivor = cards[0]
     found: list[Obstacle] = []
-    for card in cards:
+    for place, card in enumerate(cards):
         if card.status is CustomerStatus.MERGED:
             found.append(Obstacle(MergeObstacle.MERGED_ALREADY, card.id))
         elif card.status is CustomerStatus.ERASED:
@@ -148,6 +150,10 @@ def obstacles_of(
             found.append(Obstacle(MergeObstacle.ERASURE_OPEN, card.id))
         if card.kind is not survivor.kind:
             found.append(Obstacle(MergeObstacle.DIFFERENT_KINDS, card.id))
+        # Named once, at the card that comes later.
+        others = {one.id for one in cards[:place]}
+        if any(card.id in pair and others.intersection(pair) for pair in different):
+            found.append(Obstacle(MergeObstacle.DECIDED_DIFFERENT, card.id))
     if survivor.status is CustomerStatus.ARCHIVED:
         found.append(Obstacle(MergeObstacle.SURVIVOR_ARCHIVED, survivor.id))
     if identities > maximum_identities:

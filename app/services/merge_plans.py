@@ -115,7 +115,15 @@ async def plan_merge(
     _check(given, cards)
     identities = await merge_reading.identities(connection, ids)
     erasures = await merge_reading.open_erasures(connection, ids)
-    obstacles = merging.obstacles_of(cards, erasures, len(identities), MAXIMUM_IDENTITIES)
+    pairs = await merge_reading.pairs(connection, ids)
+    different = [
+        (row["first_id"], row["second_id"])
+        for row in pairs
+        if row["state"] == DuplicateState.DIFFERENT
+    ]
+    obstacles = merging.obstacles_of(
+        cards, erasures, different, len(identities), MAXIMUM_IDENTITIES
+    )
     decisions = merging.decide_fields(cards, given.choices)
     primaries = merging.primaries_after(
         ids,
@@ -131,7 +139,6 @@ async def plan_merge(
     figures = await customer_stats.joint(connection, today, ids)
     del figures["window_changes_on"]
     service = await customer_service_stats.joint(connection, today, ids)
-    pairs = await merge_reading.pairs(connection, ids)
     moves = await customer_moves.count_rows(connection, given.loser_ids)
     plan = MergePlan(
         surviving_id=given.surviving_id,

@@ -195,6 +195,11 @@ class MergeObstacle(Code):
     """Why cards cannot be merged, or a merge cannot be undone."""
 
     DIFFERENT_KINDS = "different_kinds", "The cards are of different kinds", "客户卡种类不同"
+    DECIDED_DIFFERENT = (
+        "decided_different",
+        "Somebody decided that they are different customers: decide anew first",
+        "已判定为不同客户：请先重新判定",
+    )
     MERGED_ALREADY = "merged_already", "The card was merged already", "该卡已被合并"
     ERASED = "erased", "The person's data were erased", "个人数据已删除"
     ERASURE_OPEN = "erasure_open", "The person asked to be erased", "已申请删除个人数据"

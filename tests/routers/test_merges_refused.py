@@ -80,6 +80,26 @@ async def test_nobody_is_merged_who_was_erased_or_asked_for_it(shop: Shop) -> No
     ]
 
 
+async def test_cards_that_somebody_decided_to_be_two_customers_are_decided_anew_first(
+    shop: Shop,
+) -> None:
+    first, second, third = await cards(shop, 3)
+
+    async def decide(state: str) -> None:
+        answer = await shop.client.post(
+            f"/v1/duplicates/{second}/{third}/decision",
+            headers=shop.world.headers(),
+            json={"state": state},
+        )
+        assert answer.status_code == 200, answer.text
+
+    await decide("different")
+    assert await refused(shop, first, [second, third]) == [("decided_different", third)]
+    assert await refused(shop, third, [second]) == [("decided_different", second)]
+    await decide("same")
+    await merge(shop.client, shop.world, first, [second, third])
+
+
 async def test_archived_cards_are_merged_into_others_and_not_others_into_them(shop: Shop) -> None:
     first, second = await cards(shop, 2)
     path = f"/v1/customers/{second}/archive"
