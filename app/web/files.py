@@ -80,9 +80,9 @@ def size_of(file: BinaryIO) -> int:
 
 
 def file_name(settings: Settings, stem: str, kind: ExportFormat) -> str:
-    """Return a name with the chain's own day and minute."""
+    """Return a name with the chain's own day and second: two of a minute are two files."""
     now = clock.now().astimezone(settings.zone)
-    return f"{stem}-{now:%Y%m%d-%H%M}.{kind}"
+    return f"{stem}-{now:%Y%m%d-%H%M%S}.{kind}"
 
 
 def file_answers(description: str) -> dict[int | str, dict[str, Any]]:
