@@ -90,9 +90,21 @@ class UnauthenticatedError(HuikeError):
 
 
 class ConflictError(HuikeError):
-    """The request contradicts what is stored."""
+    """The request contradicts what is stored; ``errors`` say where, if it is in the body."""
 
     code = "conflict"
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        code: str | None = None,
+        detail_zh: str | None = None,
+        members: Mapping[str, object] | None = None,
+        errors: Sequence[FieldError] = (),
+    ) -> None:
+        super().__init__(detail, code=code, detail_zh=detail_zh, members=members)
+        self.errors = tuple(errors)
 
 
 class PreconditionFailedError(HuikeError):

@@ -33,7 +33,7 @@ def normalise_phone(written: str, region: str) -> str:
         else:
             if is_valid_number(number):
                 return format_number(number, PhoneNumberFormat.E164)
-    raise ValueError("not a valid phone number: digits, with the country code when it is abroad")
+    raise ValueError("Not a valid phone number: digits, with the country code when it is abroad.")
 
 
 def national_digits(number: str) -> str:

@@ -95,7 +95,7 @@ def _refused(code: str, detail: str, detail_zh: str) -> InvalidInputError:
     return InvalidInputError(
         "Some values are not acceptable.",
         [FieldError(_POINTER, code, detail, detail_zh)],
-        detail_zh="部分值不可接受。",
+        detail_zh="部分内容不符合要求。",
     )
 
 

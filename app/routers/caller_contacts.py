@@ -229,7 +229,7 @@ def _unreadable(entry: UnreadableEntry) -> InvalidInputError:
     return InvalidInputError(
         "Some values are not acceptable.",
         field_errors(entry.errors),
-        detail_zh="部分值不可接受。",
+        detail_zh="部分内容不符合要求。",
     )
 
 

@@ -256,7 +256,7 @@ def _rejected(value: Any, error: InvalidInputError) -> EventResult:
         greeting=None,
         problem=EventProblem(
             type="/problems/validation",
-            title=BilingualText(en="Some values are not acceptable", zh="部分值不可接受"),
+            title=BilingualText(en="Some values are not acceptable", zh="部分内容不符合要求"),
             detail=BilingualText(en=error.detail, zh=error.detail_zh),
             errors=[
                 EventFieldProblem(

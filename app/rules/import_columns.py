@@ -42,10 +42,14 @@ _PHONE = _field(
     "会员手机 会员手机号 phone mobile tel telephone cell phonenumber mobilephone", personal=True,
 )  # fmt: skip
 _EMAIL = _field(
-    "email", "E-mail", "邮箱", "邮箱 电子邮箱 邮件 电子邮件 email mail emailaddress", personal=True
+    "email",
+    "E-mail",
+    "电子邮箱",
+    "电子邮箱 邮箱 邮件 电子邮件 email mail emailaddress",
+    personal=True,
 )
 _MEMBER = _field(
-    "member_number", "Member number", "会员卡号", "会员卡号 会员号 卡号 会员编号 会员卡 会员码 "
+    "member_number", "Member number", "会员号", "会员号 会员卡号 卡号 会员编号 会员卡 会员码 "
     "客户编号 "
     "member memberno membernumber memberid cardno cardnumber customerid customerno customer "
     "membercard",

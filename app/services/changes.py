@@ -67,7 +67,9 @@ def unacceptable(pointer: str, code: str, detail: str, detail_zh: str) -> Invali
 
 def not_acceptable(found: Sequence[FieldError]) -> InvalidInputError:
     """Return the refusal of several values."""
-    return InvalidInputError("Some values are not acceptable.", found, detail_zh="部分值不可接受。")
+    return InvalidInputError(
+        "Some values are not acceptable.", found, detail_zh="部分内容不符合要求。"
+    )
 
 
 async def check_version(

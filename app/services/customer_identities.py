@@ -60,7 +60,7 @@ def key_of(reference: IdentityReference, settings: Settings, pointer: str = "") 
                     error.message_zh,
                 )
             ],
-            detail_zh="该身份不可接受。",
+            detail_zh="该身份标识无效。",
         ) from error
 
 
@@ -154,18 +154,17 @@ async def claim(
         raise ConflictError(
             "Another card has this identity.",
             code="identity-taken",
-            detail_zh="该身份已属于另一张客户卡。",
-            members={
-                "customer_id": str(holders[taken[0]]),
-                "errors": [
-                    {
-                        "pointer": places[triple],
-                        "code": "identity-taken",
-                        "detail": "A card has this identity.",
-                    }
-                    for triple in taken
-                ],
-            },
+            detail_zh="该身份标识已属于另一张客户卡。",
+            members={"customer_id": str(holders[taken[0]])},
+            errors=[
+                FieldError(
+                    places[triple],
+                    "identity-taken",
+                    "A card has this identity.",
+                    "该身份标识已属于另一张客户卡。",
+                )
+                for triple in taken
+            ],
         )
     await session.execute(
         insert(CustomerIdentity),

@@ -52,7 +52,7 @@ def normalise(kind: IdentityKind, system: str | None, value: str, region: str) -
     if len(value) > MAXIMUM_VALUE_LENGTH:
         raise _too_long(MAXIMUM_VALUE_LENGTH)
     if kind in MASKS and HIDDEN in fold_width(value):
-        raise IdentityError("masked: send it whole", "已脱敏，请提供完整内容。")
+        raise IdentityError("Masked: send it whole.", "已脱敏，请提供完整内容。")
     if kind is IdentityKind.PHONE:
         normalised = _phone(value, region)
     elif kind is IdentityKind.EMAIL:
@@ -63,21 +63,21 @@ def normalise(kind: IdentityKind, system: str | None, value: str, region: str) -
 
 
 def _too_long(limit: int) -> IdentityError:
-    return IdentityError(f"longer than {limit} characters", f"超过 {limit} 个字符。")
+    return IdentityError(f"Longer than {limit} characters.", f"超过 {limit} 个字符。")
 
 
 def _system(kind: IdentityKind, system: str | None) -> str:
     if kind is not IdentityKind.EXTERNAL:
         if system:
             raise IdentityError(
-                "only an external identity names its system",
+                "Only an external identity names its system.",
                 "只有外部系统编号才可注明系统。",
                 "system",
             )
         return ""
     if not system or not _SYSTEM.fullmatch(system):
         raise IdentityError(
-            "an external identity names its system: 1 to 64 letters, digits, '_', '.', '-'",
+            "An external identity names its system: 1 to 64 letters, digits, '_', '.', '-'.",
             "外部系统编号须注明系统：1–64 个字母、数字、“_”、“.”、“-”。",
             "system",
         )
@@ -98,7 +98,7 @@ def _email(written: str) -> str:
         # Whether a domain takes mail today says nothing about tomorrow, and asks the network.
         found = validate_email(fold_width(written).strip(), check_deliverability=False)
     except EmailNotValidError as error:
-        raise IdentityError("not a valid e-mail address", "不是有效的电子邮箱地址。") from error
+        raise IdentityError("Not a valid e-mail address.", "不是有效的电子邮箱。") from error
     return found.normalized
 
 
@@ -108,6 +108,6 @@ def _word(written: str) -> str:
         raise _too_long(MAXIMUM_WORD_LENGTH)
     if not is_one_word(text):
         raise IdentityError(
-            "empty, or with spaces or invisible characters in it", "为空，或含有空格或不可见字符。"
+            "Empty, or with spaces or invisible characters in it.", "为空，或含有空格或不可见字符。"
         )
     return text

@@ -30,7 +30,8 @@ _CODES: Final = (("channel", Channel), ("direction", Direction), ("outcome", Int
 _MORE_WORDS: Final[Mapping[str, str]] = {
     "来电": "inbound", "呼入": "inbound", "客户来电": "inbound", "in": "inbound",
     "去电": "outbound", "呼出": "outbound", "外呼": "outbound", "out": "outbound",
-    "邮件": "email", "邮箱": "email", "客服": "online_service", "门店": "in_store",
+    "电子邮件": "email", "邮件": "email", "邮箱": "email", "客服": "online_service",
+    "门店": "in_store",
     "到访": "in_store", "拜访": "visit", "上门": "visit", "call": "phone",
 }  # fmt: skip
 

@@ -8,7 +8,7 @@ class Channel(Code):
 
     PHONE = "phone", "Phone", "电话"
     SMS = "sms", "SMS", "短信"
-    EMAIL = "email", "E-mail", "电子邮件"
+    EMAIL = "email", "E-mail", "电子邮箱"
     WECHAT = "wechat", "WeChat", "微信"
     SOCIAL = "social", "Social media", "社交媒体"
     ONLINE_SERVICE = "online_service", "Online service", "在线客服"
@@ -54,7 +54,7 @@ class ConsentChannel(Code):
     ANY = "any", "Whatever the way", "不限渠道"
     PHONE = "phone", "Phone", "电话"
     SMS = "sms", "SMS", "短信"
-    EMAIL = "email", "E-mail", "电子邮件"
+    EMAIL = "email", "E-mail", "电子邮箱"
     WECHAT = "wechat", "WeChat", "微信"
     POST = "post", "Post", "邮寄"
 

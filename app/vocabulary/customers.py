@@ -151,14 +151,14 @@ class MatchReason(Code):
     MIXED = "mixed", "Characters, pinyin and initials mixed", "汉字、拼音、首字母混合"
     PHONE = "phone", "Phone number", "电话号码"
     PHONE_SUFFIX = "phone_suffix", "Last digits of a phone number", "电话尾号"
-    MEMBER_NUMBER = "member_number", "Membership number", "会员卡号"
+    MEMBER_NUMBER = "member_number", "Membership number", "会员号"
     MEMBER_NUMBER_PREFIX = (
         "member_number_prefix",
         "The membership number begins so",
-        "会员卡号开头",
+        "会员号开头",
     )
-    EMAIL = "email", "E-mail address", "邮箱地址"
-    EMAIL_PREFIX = "email_prefix", "The e-mail address begins so", "邮箱地址开头"
+    EMAIL = "email", "E-mail address", "电子邮箱"
+    EMAIL_PREFIX = "email_prefix", "The e-mail address begins so", "电子邮箱开头"
     WECHAT = "wechat", "WeChat id", "微信号"
     EXTERNAL = "external", "Id in another system", "外部系统编号"
 

@@ -27,7 +27,7 @@ class Problem(BaseModel):
     instance: str = Field(description="The path of the request, without its query.")
     request_id: str = Field(description="The id under which the request is logged.")
     errors: list[FieldProblem] | None = Field(
-        default=None, description="For `validation`: what is wrong where."
+        default=None, description="For `validation` and `identity-taken`: what is wrong where."
     )
 
 

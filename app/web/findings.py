@@ -4,6 +4,7 @@ Pydantic's own messages are English and some of them repeat the value (a tag, a 
 id); so each finding is told by its type and the limits of the field alone.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
@@ -14,6 +15,7 @@ MAXIMUM_FINDINGS = 100
 """A body can be wrong in more places than anybody reads."""
 
 _MAXIMUM_NAME = 100
+_CHOICE = re.compile("'([^']+)'")
 
 # Placeholders are limits of the field, never values that were sent.
 _WORDS: Mapping[str, tuple[str, str]] = {
@@ -108,6 +110,15 @@ def _escaped(part: str) -> str:
     return cut.replace("~", "~0").replace("/", "~1")
 
 
+def _choices_in_chinese(limits: Mapping[str, Any]) -> dict[str, str]:
+    """Return what may be chosen as Chinese lists it; pydantic writes ``'a', 'b' or 'c'``."""
+    return {
+        name: "、".join(_CHOICE.findall(limits[name])) or limits[name]
+        for name in ("expected", "expected_tags")
+        if isinstance(limits.get(name), str)
+    }
+
+
 def _told(finding: Mapping[str, Any]) -> FieldError:
     kind, limits = str(finding["type"]), finding.get("ctx") or {}
     ours = limits.get("error")
@@ -116,7 +127,9 @@ def _told(finding: Mapping[str, Any]) -> FieldError:
         en = zh = str(ours)
     else:
         try:
-            en, zh = (words.format_map(limits) for words in _WORDS.get(kind, _OTHERWISE))
+            english, chinese = _WORDS.get(kind, _OTHERWISE)
+            en = english.format_map(limits)
+            zh = chinese.format_map({**limits, **_choices_in_chinese(limits)})
         except KeyError:
             # It came without its limits. Of the messages with limits only a tag's repeats a value.
             en = zh = str(finding["msg"]) if kind != "union_tag_invalid" else _OTHERWISE[0]

@@ -100,7 +100,7 @@ PROBLEMS: Mapping[str, ProblemKind] = {
         "同一事件编号只能对应一份内容；更正后的事件请使用新编号。",
     ),
     "identity-taken": ProblemKind(
-        409, "Another card has this identity", "该身份已属于另一张客户卡",
+        409, "Another card has this identity", "该身份标识已属于另一张客户卡",
         "Look the card up by this value, and use it.", "请用该值查找并使用已有的客户卡。",
     ),
     "possible-duplicate": ProblemKind(
@@ -158,7 +158,7 @@ PROBLEMS: Mapping[str, ProblemKind] = {
         "请发送 UTF-8 编码的 application/json（仅在注明处使用表单）。",
     ),
     "validation": ProblemKind(
-        422, "Some values are not acceptable", "部分值不可接受",
+        422, "Some values are not acceptable", "部分内容不符合要求",
         "`errors` lists the first hundred, each with a JSON pointer; what you sent is never "
         "repeated.",
         "errors 以 JSON 指针逐项列出（至多一百项）；不会回显您发送的内容。",
@@ -319,7 +319,9 @@ def problem_response(
 def response_for(scope: Mapping[str, Any], error: errors.HuikeError) -> Response:
     """Return the problem document for an error of ours."""
     members = dict(error.members)
-    if isinstance(error, errors.InvalidInputError):
+    if isinstance(error, errors.InvalidInputError | errors.ConflictError) and (
+        error.errors or isinstance(error, errors.InvalidInputError)
+    ):
         chinese = _is_chinese_wanted(scope)
         members["errors"] = [
             {
@@ -361,7 +363,7 @@ def install_problem_handlers(app: FastAPI) -> None:
             errors.InvalidInputError(
                 "Some values are not acceptable.",
                 field_errors(error.errors()),
-                detail_zh="部分值不可接受。",
+                detail_zh="部分内容不符合要求。",
             ),
         )
 

@@ -42,6 +42,6 @@ def test_a_number_without_country_code_is_one_of_the_region() -> None:
 def test_what_the_numbering_plan_does_not_know_is_refused_without_repeating_it(
     written: str,
 ) -> None:
-    with pytest.raises(ValueError, match=r"^not a valid phone number") as refusal:
+    with pytest.raises(ValueError, match=r"^Not a valid phone number") as refusal:
         normalise_phone(written, "CN")
     assert not written or written not in str(refusal.value)

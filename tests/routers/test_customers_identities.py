@@ -126,12 +126,15 @@ async def test_a_second_card_with_an_identity_is_refused_and_told_whose_it_is(
         },
     )
     assert (answer.status_code, answer.json()["type"]) == (409, "/problems/identity-taken")
-    assert answer.json()["detail"] == "该身份已属于另一张客户卡。"
+    assert answer.json()["detail"] == "该身份标识已属于另一张客户卡。"
     assert answer.json()["customer_id"] == first["id"]
     assert pointers_of(answer) == [
         ("/identities/1/value", "identity-taken"),
         ("/identities/2/value", "identity-taken"),
     ]
+    assert {error["detail"] for error in answer.json()["errors"]} == {
+        "该身份标识已属于另一张客户卡。"
+    }
     assert await row_counts(database) == counts
     assert await holder_of(database, IdentityKind.EMAIL, "li@example.com") == []
 

@@ -355,7 +355,5 @@ async def test_an_empty_object_is_no_body(
 ) -> None:
     card = await create_card(client, world)
     headers = world.headers(If_Match='"v1"')
-    answer = await client.post(
-        f"/v1/customers/{card['id']}/archive", headers=headers, content=body
-    )
+    answer = await client.post(f"/v1/customers/{card['id']}/archive", headers=headers, content=body)
     assert (answer.status_code, answer.json()["status"]) == (200, "archived")
