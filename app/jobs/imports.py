@@ -72,6 +72,8 @@ async def _check(database: Database, settings: Settings, import_id: UUID) -> Non
                 return
         async with database.transaction() as session:
             check = await import_checks.begin_check(session, settings, import_id)
+        if check is None:
+            return
         reader = FileReader(check.kind, check.context, check.wanted, encoding)
         try:
             if not await _read(database, reader, check):

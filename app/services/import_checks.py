@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import select
@@ -22,6 +22,8 @@ from app.services.import_values import ImportContext
 from app.services.imports import lock_import, save
 from app.vocabulary import ImportKind, ImportStatus, ReceiptRule
 
+_IS_CHECKED: Final = frozenset({ImportStatus.UPLOADED, ImportStatus.CHECKING, ImportStatus.RUNNING})
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -35,12 +37,15 @@ class Check:
     version: int
 
 
-async def begin_check(session: AsyncSession, settings: Settings, import_id: UUID) -> Check:
+async def begin_check(session: AsyncSession, settings: Settings, import_id: UUID) -> Check | None:
     """Forget what an earlier check has staged, and gather what this one has to know.
 
     An import that runs, or has run in part, is staged anew as it was: only its rows were lost.
+    None: it was cancelled, or has got on, since it was looked at.
     """
     job = await lock_import(session, import_id)
+    if job.status not in _IS_CHECKED:
+        return None
     connection = await raw_connection(session)
     await queries.forget(connection, import_id, "rows", "lines")
     if job.status is not ImportStatus.RUNNING:
@@ -112,6 +117,9 @@ async def finish_check(session: AsyncSession, reader: FileReader, check: Check) 
     assert reader.reading is not None
     connection = await raw_connection(session)
     job = await lock_import(session, check.import_id)
+    if job.is_cancelling:
+        await cancel_check(session, check.import_id)
+        return
     dropped: list[Any] = []
     if isinstance(reader.rows, PurchaseRows):
         dropped = await _finish_receipts(connection, reader.rows, check)

@@ -21,6 +21,7 @@ from app.vocabulary import ImportKind
 
 SAMPLE_ROWS = 5
 _LONGEST_SAMPLE = 60
+_MAXIMUM_COLUMNS = 500
 
 
 Rows: TypeAlias = CardRows | PurchaseRows | InteractionRows
@@ -111,6 +112,12 @@ class FileReader:
             header.pop()
         if not header:
             raise UnreadableFileError("empty-file", "The file is empty.", "文件为空。")
+        if len(header) > _MAXIMUM_COLUMNS:
+            raise UnreadableFileError(
+                "too-many-columns",
+                f"The table has more than {_MAXIMUM_COLUMNS} columns.",
+                f"表格超过 {_MAXIMUM_COLUMNS} 列。",
+            )
         self.headers = [cell[:100] for cell in header]
         self.mapping = propose(self.kind, self.headers)
         self._apply_wishes()

@@ -37,6 +37,48 @@ async def test_a_check_that_nobody_goes_on_with_can_be_ended(
     assert job["status"] == "cancelled"
 
 
+async def test_an_import_that_is_cancelled_before_its_check_begins_stays_cancelled(
+    client: httpx.AsyncClient, world: World, database: Database, settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    job = await upload(client, world, FILE.encode(), kind="purchases", source="till-1")
+    begin = import_checks.begin_check
+
+    async def cancelled_first(session: Any, settings: Settings, import_id: UUID) -> Any:
+        await imports.cancel_import(session, SYSTEM, import_id)
+        return await begin(session, settings, import_id)
+
+    monkeypatch.setattr(import_checks, "begin_check", cancelled_first)
+    assert (await step(client, world, database, settings, job))["status"] == "cancelled"
+
+
+async def test_an_import_that_is_cancelled_when_all_is_read_is_cancelled(
+    client: httpx.AsyncClient, world: World, database: Database, settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    job = await upload(client, world, FILE.encode(), kind="purchases", source="till-1")
+    finish = import_checks.finish_check
+
+    async def cancelled_first(session: Any, reader: Any, check: Any) -> None:
+        await imports.cancel_import(session, SYSTEM, check.import_id)
+        await finish(session, reader, check)
+
+    monkeypatch.setattr(import_checks, "finish_check", cancelled_first)
+    assert (await step(client, world, database, settings, job))["status"] == "cancelled"
+    async with database.transaction() as session:
+        assert await session.scalar(text("SELECT count(*) FROM import_line")) == 0
+
+
+async def test_a_table_of_far_too_many_columns_is_refused(
+    client: httpx.AsyncClient, world: World, database: Database, settings: Settings
+) -> None:
+    content = ",".join(f"c{number}" for number in range(501)).encode() + b"\n1\n"
+    job = await upload(client, world, content, kind="cards")
+    job = await step(client, world, database, settings, job)
+    assert (job["status"], job["problem"]["code"]) == ("failed", "too-many-columns")
+    assert job["columns"] == []
+
+
 async def test_a_run_that_is_cancelled_while_its_rows_are_read_again_settles_what_it_wrote(
     client: httpx.AsyncClient, world: World, database: Database, settings: Settings,
     monkeypatch: pytest.MonkeyPatch,
