@@ -199,12 +199,12 @@ FROM import_undo AS u WHERE i.import_id = $1 AND i.position = u.position
 _TOLD = """
 SELECT count(*) FILTER (WHERE kept IS NULL) AS removed, count(kept) AS kept FROM import_undo
 """
-# Tiers that its receipts had earned, and what its refunds took of them in the same moment: what was
-# before them stands again.
+# Tiers that its receipts had earned, by themselves or for a card that took over the one they were
+# of, and what its refunds took of them in the same moment: what was before them stands again.
 _REMOVE_TIERS = """
 WITH earned AS (
     SELECT t.customer_id, t.id, t.valid_from FROM tier_assignment AS t
-    WHERE t.customer_id = ANY($2::uuid[]) AND t.cause = 'upgrade' AND EXISTS (
+    WHERE t.customer_id = ANY($2::uuid[]) AND t.cause IN ('upgrade', 'merged') AND EXISTS (
         SELECT FROM import_item AS i
         WHERE i.import_id = $1 AND i.customer_id = t.customer_id
             AND i.object_id = t.purchase_id AND i.kept IS NULL)

@@ -14,7 +14,7 @@ from tests.services.test_import_purchases import rows_of
 from tests.support.cards import create_card
 from tests.support.events import sale
 from tests.support.import_files import ask, step
-from tests.support.merging import merge
+from tests.support.merging import merge, undo
 from tests.support.world import World, build_world, send_event
 
 PURCHASES = "小票号,日期,会员卡号,金额\nX1,2026-11-01,HK1,1200\nX2,2026-11-02,HK2,7\n"
@@ -47,14 +47,23 @@ async def test_receipts_of_a_card_that_was_merged_go_and_leave_its_survivor_righ
         "status"
     ] == "applied"
     # One receipt moves with its card, the other one joins the card that it waited for.
-    await merge(client, world, survivor, [loser])
+    done = await merge(client, world, survivor, [loser])
     later = await card_of(client, world, "HK2")
     statistics = "SELECT customer_id::text, purchases, net::text FROM customer_stats WHERE net > 0"
     assert sorted(await rows_of(database, statistics)) == sorted(
         [(survivor, 2, "1205.00"), (later, 1, "7.00")]
     )
+    levels = (
+        "SELECT customer_id::text, level FROM tier_assignment WHERE valid_to IS NULL"
+        " ORDER BY customer_id"
+    )
+    assert await rows_of(database, levels) == [(survivor, "main"), (later, "small")]
     job = await undone(client, world, database, settings, job)
     assert job["written"]["removed"] == 2
+    assert await rows_of(database, statistics) == [(survivor, 1, "5.00")]
+    assert await rows_of(database, levels) == [(survivor, "small"), (later, "small")]
+    # The cards can be parted all the same.
+    await undo(client, world, done)
     assert await rows_of(database, statistics) == [(survivor, 1, "5.00")]
 
 
