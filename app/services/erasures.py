@@ -220,7 +220,7 @@ async def erase_inactive(
             ],
         )
         await _erase(session, SYSTEM, persons, now)
-    return {"inactive": len(inactive), "remaining": len(found)}
+    return {"inactive": len(inactive), "remaining": len(inactive)}
 
 
 async def _erase(session: AsyncSession, actor: Actor, persons: Persons, at: datetime) -> None:
