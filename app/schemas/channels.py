@@ -5,9 +5,9 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field
 
-from app.schemas.common import LabelledCode, Output
+from app.schemas.common import LabelledCode, Output, example_code
 from app.schemas.patch import Patch, omittable
-from app.vocabulary import Money, NonNegativeMoney
+from app.vocabulary import Channel, Money, NonNegativeMoney
 
 
 class ChannelChange(Patch):
@@ -24,7 +24,7 @@ class ChannelRead(Output):
 
     id: UUID = Field(description="Names the channel in the audit trail.")
     channel: LabelledCode = Field(
-        examples=[{"code": "phone", "en": "Phone", "zh": "电话"}],
+        examples=[example_code(Channel.PHONE)],
     )
     per_contact: Money = Field(description="So much for each contact.", examples=["0.20"])
     per_minute: Money = Field(

@@ -64,3 +64,8 @@ class LabelledCode(Output):
     def of(cls, code: Code) -> "LabelledCode":
         """Return a vocabulary's member with its labels."""
         return cls(code=str(code), en=code.label.en, zh=code.label.zh)
+
+
+def example_code(code: Code) -> dict[str, str]:
+    """Return a vocabulary's member as the example of a field of that vocabulary."""
+    return LabelledCode.of(code).model_dump()

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field
 
-from app.schemas.common import Input, LabelledCode, Output
+from app.schemas.common import Input, LabelledCode, Output, example_code
 from app.vocabulary import (
     ActorKind,
     ConsentChannel,
@@ -147,13 +147,7 @@ class ConsentCheck(Output):
     is_allowed: bool
     reason: LabelledCode = Field(
         description="Of the vocabulary `consent_reason`.",
-        examples=[
-            {
-                "code": str(ConsentReason.CHANNEL_GRANTED),
-                "en": ConsentReason.CHANNEL_GRANTED.label.en,
-                "zh": ConsentReason.CHANNEL_GRANTED.label.zh,
-            }
-        ],
+        examples=[example_code(ConsentReason.CHANNEL_GRANTED)],
     )
     decided_by: ConsentRead | None = Field(
         description="The statement that decides; null where the customer was never asked."

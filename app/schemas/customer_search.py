@@ -5,8 +5,8 @@ from uuid import UUID
 
 from pydantic import Field, StrictBool, StrictInt, StringConstraints
 
-from app.schemas.common import Input, LabelledCode, Output
-from app.vocabulary import CleanText, CustomerKind, CustomerStatus
+from app.schemas.common import Input, LabelledCode, Output, example_code
+from app.vocabulary import CleanText, CustomerKind, CustomerStatus, MatchReason, TierLevel
 
 MAXIMUM_HITS: Final = 50
 
@@ -46,7 +46,7 @@ class SearchHit(Output):
     kind: CustomerKind
     status: CustomerStatus
     name: str = Field(examples=["李明朗"])
-    tier: LabelledCode | None
+    tier: LabelledCode | None = Field(examples=[example_code(TierLevel.MAIN)])
     home_store_id: UUID | None
     owner_staff_id: UUID | None
     phone: str | None = Field(
@@ -54,7 +54,9 @@ class SearchHit(Output):
         examples=["+86138****8000"],
     )
     is_own_store: bool = Field(description="Whether it is a customer of the preferred stores.")
-    reasons: list[LabelledCode] = Field(description="The strongest first.")
+    reasons: list[LabelledCode] = Field(
+        description="The strongest first.", examples=[[example_code(MatchReason.INITIALS)]]
+    )
     matched_reading: str | None = Field(
         description="How the name is read where it was found by pinyin or initials.",
         examples=["liminglang"],

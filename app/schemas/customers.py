@@ -28,7 +28,7 @@ from app.schemas.card_parts import (
     TradingTermsInput,
     Words,
 )
-from app.schemas.common import DAY_SCHEMA, Day, Input, LabelledCode, Output
+from app.schemas.common import DAY_SCHEMA, Day, Input, LabelledCode, Output, example_code
 from app.schemas.patch import Patch, omittable
 from app.vocabulary import (
     ActorKind,
@@ -43,6 +43,7 @@ from app.vocabulary import (
     MaritalStatus,
     ShortText,
     SizeBand,
+    TierLevel,
 )
 
 MAXIMUM_NAME_LENGTH: Final = 100
@@ -224,7 +225,7 @@ class Card(Output):
     name: str = Field(examples=["王小明"])
     tier: LabelledCode | None = Field(
         description="The current tier.",
-        examples=[{"code": "main", "en": "Main", "zh": "主要客户"}],
+        examples=[example_code(TierLevel.MAIN)],
     )
     gender: Gender | None
     birthday: Birthday | None

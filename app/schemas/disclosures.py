@@ -13,7 +13,7 @@ from app.vocabulary import ActorKind, CleanText, IdentityKind
 DisclosedField = Literal["identities", "contacts"]
 Reason = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, min_length=5, max_length=500),
+    StringConstraints(strip_whitespace=True, min_length=2, max_length=500),
     CleanText,
     Field(
         description="Why it is needed; kept, and shown to who watches over privacy.",

@@ -5,24 +5,20 @@ from uuid import UUID
 
 from pydantic import Field
 
-from app.schemas.common import LabelledCode, Output
-from app.vocabulary import ActorKind, ErasureStatus
+from app.schemas.common import LabelledCode, Output, example_code
+from app.vocabulary import ActorKind, DeferralReason, ErasureStatus
 
 
 class DeferralRead(Output):
     """What still needs the person's data."""
 
     reason: LabelledCode = Field(
-        examples=[
-            {
-                "code": "return_period",
-                "en": "A purchase can still be returned",
-                "zh": "仍在退货期内",
-            }
-        ]
+        description="Of the vocabulary `deferral_reason`.",
+        examples=[example_code(DeferralReason.RETURN_PERIOD)],
     )
     until: date | None = Field(
-        description="The first day without it; null where nobody can tell yet."
+        description="The first day without it; null where nobody can tell yet.",
+        examples=["2026-12-22"],
     )
 
 
@@ -36,7 +32,8 @@ class ErasureRead(Output):
         description="What held it when it was last looked at; empty when nothing did."
     )
     due_on: date | None = Field(
-        description="When a deferred one is looked at again, in the night; null otherwise."
+        description="When a deferred one is looked at again, in the night; null otherwise.",
+        examples=["2026-12-22"],
     )
     requested_at: datetime
     actor_kind: ActorKind

@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import Field, StringConstraints, field_validator
 from pydantic_core import PydanticCustomError
 
-from app.schemas.common import BilingualText, Input, LabelledCode, Output
+from app.schemas.common import BilingualText, Input, LabelledCode, Output, example_code
 from app.schemas.customers import Card
 from app.schemas.purchases import CustomerStatistics
 from app.vocabulary import (
@@ -17,6 +17,8 @@ from app.vocabulary import (
     DuplicateState,
     IdentityKind,
     Instant,
+    MergeObstacle,
+    MergeRule,
     MergeStatus,
     ShortText,
     TierLevel,
@@ -72,7 +74,10 @@ class MergeExecute(MergeRequest):
 class MergeObstacleRead(Output):
     """Why it cannot be done, and what stands in the way."""
 
-    code: LabelledCode
+    code: LabelledCode = Field(
+        description="Of the vocabulary `merge_obstacle`.",
+        examples=[example_code(MergeObstacle.DIFFERENT_KINDS)],
+    )
     subject_id: UUID = Field(description="The card; for `later_merge` the merge.")
 
 
@@ -92,7 +97,7 @@ class MergeField(Output):
     customer_id: UUID | None = Field(
         description="Whose value that is; null for values of several cards."
     )
-    rule: LabelledCode = Field(description="Why.")
+    rule: LabelledCode = Field(description="Why.", examples=[example_code(MergeRule.SURVIVOR)])
     is_conflict: bool = Field(description="Whether cards contradict each other: worth a look.")
 
 

@@ -5,8 +5,8 @@ from uuid import UUID
 
 from pydantic import Field
 
-from app.schemas.common import LabelledCode, Output
-from app.vocabulary import Permission
+from app.schemas.common import LabelledCode, Output, example_code
+from app.vocabulary import Permission, Role
 
 
 class Token(Output):
@@ -27,7 +27,7 @@ class Me(Output):
     name: str = Field(examples=["李文"])
     role: LabelledCode | None = Field(
         description="Null for API clients.",
-        examples=[{"code": "clerk", "en": "Clerk", "zh": "店员"}],
+        examples=[example_code(Role.CLERK)],
     )
     permissions: list[Permission] = Field(examples=[["customers:read", "customers:write"]])
     store_ids: list[UUID] | None = Field(

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import Field, PlainSerializer
 
-from app.schemas.common import BilingualText, LabelledCode, Output
+from app.schemas.common import BilingualText, LabelledCode, Output, example_code
 from app.vocabulary import (
     CustomerKind,
     Instant,
@@ -109,9 +109,9 @@ class TierRead(Output):
     """A card's tier, why, and what would change it."""
 
     customer_id: UUID
-    level: LabelledCode
+    level: LabelledCode = Field(examples=[example_code(TierLevel.MAIN)])
     since: Instant
-    cause: LabelledCode
+    cause: LabelledCode = Field(examples=[example_code(TierCause.UPGRADE)])
     purchase_id: UUID | None = Field(description="The purchase that earned it.")
     explanation: TierExplanation
     today: TierToday
@@ -180,7 +180,7 @@ class TierPolicies(Output):
 class DistributionLevel(Output):
     """A row of the distribution table."""
 
-    level: LabelledCode
+    level: LabelledCode = Field(examples=[example_code(TierLevel.MAIN)])
     customers: int = Field(examples=[93])
     customers_share: Percent
     amount: Total = Field(examples=["232730.00"])

@@ -24,11 +24,12 @@ def example_of(schema: Schema, schemas: Mapping[str, Schema]) -> Any:
     Raises:
         ValueError: the schema is none of those that our models make.
     """
-    if "$ref" in schema:
-        return example_of(schemas[schema["$ref"].removeprefix(_REFERENCE)], schemas)
+    # What a field says of itself goes before what it refers to says of all that are like it.
     for given in (schema.get("examples"), schema.get("enum")):
         if given:
             return given[0]
+    if "$ref" in schema:
+        return example_of(schemas[schema["$ref"].removeprefix(_REFERENCE)], schemas)
     if "const" in schema:
         return schema["const"]
     if "default" in schema:

@@ -134,6 +134,32 @@ def test_no_example_is_a_placeholder(document: dict[str, Any]) -> None:
     assert vague == []
 
 
+def test_every_labelled_code_is_shown_by_one_of_its_own_vocabulary(
+    document: dict[str, Any],
+) -> None:
+    schemas = document["components"]["schemas"]
+    labelled = "#/components/schemas/LabelledCode"
+    without = [
+        f"{schema}.{name}"
+        for schema, model in schemas.items()
+        for name, part in model.get("properties", {}).items()
+        if labelled in {part.get("$ref"), part.get("items", {}).get("$ref")}
+        or {"$ref": labelled} in part.get("anyOf", [])
+        if not part.get("examples")
+    ]
+    assert without == []
+    answers = {
+        operation["operationId"]: operation["responses"][status]["content"]["application/json"]
+        for operation in operations(document)
+        for status in ("200", "201")
+        if "application/json" in operation["responses"].get(status, {}).get("content", {})
+    }
+    erasure = answers["create_erasure"]["example"]
+    assert (erasure["status"], erasure["due_on"]) == ("deferred", "2026-12-22")
+    assert erasure["deferrals"][0]["reason"]["code"] == "return_period"
+    assert answers["check_consent"]["example"]["reason"]["code"] == "channel_granted"
+
+
 def test_every_operation_says_who_may_call_it(
     application: FastAPI, document: dict[str, Any]
 ) -> None:

@@ -129,7 +129,7 @@ async def test_without_a_card_or_a_reason_nothing_is_copied(
 ) -> None:
     card = await create_card(client, world, note="secret")
     counts = await row_counts(database)
-    refused = await copy(client, world, card["id"], "why")
+    refused = await copy(client, world, card["id"], " 无 ")
     assert (refused.status_code, pointers_of(refused)) == (
         422, [("/reason", "string-too-short")],
     )  # fmt: skip

@@ -110,6 +110,13 @@ async def test_contact_persons_are_shown_when_they_are_asked_for(
     assert listed.json()["items"][0]["fields"] == ["contacts"]
 
 
+async def test_a_reason_can_be_as_short_as_chinese_is(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    card = await create_card(client, world)
+    assert (await ask(client, world, card, reason="回拨")).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("body", "found"),
     [
