@@ -18,7 +18,13 @@ from app.core import clock
 from app.core.config import Settings
 from app.core.database import raw_connection
 from app.core.errors import FieldError
-from app.queries import customer_moves, customer_service_stats, customer_stats, merge_reading
+from app.queries import (
+    customer_moves,
+    customer_service_stats,
+    customer_stats,
+    duplicates,
+    merge_reading,
+)
 from app.rules import consent, merging, tiering
 from app.rules.access import Actor
 from app.rules.consent import Said, Subject
@@ -116,11 +122,9 @@ async def plan_merge(
     identities = await merge_reading.identities(connection, ids)
     erasures = await merge_reading.open_erasures(connection, ids)
     pairs = await merge_reading.pairs(connection, ids)
-    different = [
-        (row["first_id"], row["second_id"])
-        for row in pairs
-        if row["state"] == DuplicateState.DIFFERENT
-    ]
+    # Of cards that were merged into these, too.
+    known = await duplicates.known_pairs(connection, ids)
+    different = [pair for pair, state in known.items() if state == DuplicateState.DIFFERENT]
     obstacles = merging.obstacles_of(
         cards, erasures, different, len(identities), MAXIMUM_IDENTITIES
     )

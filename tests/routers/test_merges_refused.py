@@ -83,11 +83,11 @@ async def test_nobody_is_merged_who_was_erased_or_asked_for_it(shop: Shop) -> No
 async def test_cards_that_somebody_decided_to_be_two_customers_are_decided_anew_first(
     shop: Shop,
 ) -> None:
-    first, second, third = await cards(shop, 3)
+    first, second, third, fourth = await cards(shop, 4)
 
-    async def decide(state: str) -> None:
+    async def decide(state: str, other: str = third) -> None:
         answer = await shop.client.post(
-            f"/v1/duplicates/{second}/{third}/decision",
+            f"/v1/duplicates/{second}/{other}/decision",
             headers=shop.world.headers(),
             json={"state": state},
         )
@@ -96,8 +96,11 @@ async def test_cards_that_somebody_decided_to_be_two_customers_are_decided_anew_
     await decide("different")
     assert await refused(shop, first, [second, third]) == [("decided_different", third)]
     assert await refused(shop, third, [second]) == [("decided_different", second)]
-    await decide("same")
-    await merge(shop.client, shop.world, first, [second, third])
+    # What was decided about a card holds for the one that it is merged into.
+    await merge(shop.client, shop.world, fourth, [third])
+    assert await refused(shop, fourth, [second]) == [("decided_different", second)]
+    await decide("same", fourth)
+    await merge(shop.client, shop.world, first, [second, fourth])
 
 
 async def test_archived_cards_are_merged_into_others_and_not_others_into_them(shop: Shop) -> None:
