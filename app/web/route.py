@@ -249,7 +249,11 @@ class HuikeRoute(APIRoute):
         if self.body_field is None:
             # Signed events and files are read by their routes themselves, and described by hand.
             takes_one = "requestBody" in (self.openapi_extra or {})
-            return _read_nothing if takes_one or self.methods <= {"GET", "HEAD"} else _refuse_body
+            return (
+                _read_nothing
+                if takes_one or not (self.methods or set()) - {"GET", "HEAD"}
+                else _refuse_body
+            )
         if not isinstance(self.body_field.field_info, Form):
             return _read_json
         # Forms with files are the one kind that comes in parts.
