@@ -65,7 +65,10 @@ async def list_duplicates(
 async def get_duplicate(
     first_id: PairedCardId, second_id: PairedCardId, _actor: Merger, session: SessionDep
 ) -> DuplicateComparison:
-    """Return a pair with both cards and why they look alike; the order of the ids is free."""
+    """Return both cards and why they look alike; the order of the ids is free.
+
+    Any two cards can be compared; those that nothing has paired yet have no `found_at`.
+    """
     return await duplicate_decisions.get_duplicate(session, first_id, second_id)
 
 

@@ -78,7 +78,10 @@ class Duplicate(Output):
     state: DuplicateState
     score: int = _SCORE
     reasons: list[WeighedReasonText] = Field(description="The weightiest first.")
-    found_at: datetime
+    found_at: datetime | None = Field(
+        description="Null for two cards that nothing has paired yet.",
+        examples=["2026-11-21T10:30:00Z"],
+    )
     decided_at: datetime | None
     decided_by_id: UUID | None
     note: str | None

@@ -63,20 +63,35 @@ async def list_card_duplicates(
 
 
 async def get_duplicate(session: AsyncSession, one_id: UUID, other_id: UUID) -> DuplicateComparison:
-    """Return a pair with both cards side by side; the order of the ids makes no difference.
+    """Return two cards side by side; the order of the ids makes no difference.
+
+    Cards that nothing has paired yet are compared as they are now, and nothing is written.
 
     Raises:
-        NotFoundError: the two are no pair.
+        NotFoundError: one of two that are no pair is no card, merged or erased, or both are the
+            same.
     """
-    listed = await duplicate_list.find_pair(session, *ordered(one_id, other_id))
-    if listed is None:
-        raise _no_pair()
-    pair = listed[0]
-    return DuplicateComparison(
-        duplicate=_shown(listed),
-        first=await get_customer(session, pair.first_id),
-        second=await get_customer(session, pair.second_id),
-    )
+    first_id, second_id = ordered(one_id, other_id)
+    listed = await duplicate_list.find_pair(session, first_id, second_id)
+    found = None if listed else await _compare(session, first_id, second_id)
+    first = await get_customer(session, first_id)
+    second = await get_customer(session, second_id)
+    if listed is not None:
+        duplicate = _shown(listed)
+    else:
+        assert found is not None
+        duplicate = Duplicate(
+            first=LookalikeCard.model_validate(first),
+            second=LookalikeCard.model_validate(second),
+            state=DuplicateState.OPEN,
+            score=found.score,
+            reasons=reason_texts(found.reasons),
+            found_at=None,
+            decided_at=None,
+            decided_by_id=None,
+            note=None,
+        )
+    return DuplicateComparison(duplicate=duplicate, first=first, second=second)
 
 
 async def decide(
@@ -94,13 +109,7 @@ async def decide(
     now = clock.now()
     connection = await raw_connection(session)
     await queries.lock_versions(connection, {first_id, second_id})
-    cards = await queries.read_cards(connection, {first_id, second_id})
-    if len(cards) < 2:
-        raise _no_pair()
-    for card in cards.values():
-        check_store(actor, card["home_store_id"])
-    comparison = compare_facts(facts_of_row(cards[first_id]), facts_of_row(cards[second_id]))
-    found = FoundPair((first_id, second_id), comparison.score, stored_reasons(comparison))
+    found = await _compare(session, first_id, second_id, actor)
     await queries.write_pairs(connection, [found], now)
     await duplicate_list.decide_pair(
         session,
@@ -127,6 +136,25 @@ async def queue_scan(session: AsyncSession, *, full: bool) -> bool:
         session, SCAN_JOB, {"full": full}, dedupe_key=f"{SCAN_JOB}:{'full' if full else 'changed'}"
     )
     return queued is not None
+
+
+async def _compare(
+    session: AsyncSession, first_id: UUID, second_id: UUID, changing: Actor | None = None
+) -> FoundPair:
+    """Compare two cards as they are now; ``changing`` is who has to be allowed to change both.
+
+    Raises:
+        NotFoundError: one of them is no card, is merged or erased, or both are the same.
+        ForbiddenError: a card's home store is not among the actor's.
+    """
+    cards = await queries.read_cards(await raw_connection(session), {first_id, second_id})
+    if len(cards) < 2:
+        raise _no_pair()
+    if changing is not None:
+        for card in cards.values():
+            check_store(changing, card["home_store_id"])
+    comparison = compare_facts(facts_of_row(cards[first_id]), facts_of_row(cards[second_id]))
+    return FoundPair((first_id, second_id), comparison.score, stored_reasons(comparison))
 
 
 def _no_pair() -> NotFoundError:

@@ -12,7 +12,7 @@ from app.core.ids import new_id
 from app.jobs.duplicates import mark_all_cards, scan_duplicates
 from app.models import AuditEntry, Customer, DuplicatePair
 from app.vocabulary import Action
-from tests.support.cards import create_card, read_card, seen
+from tests.support.cards import create_card, read_card, row_counts, seen
 from tests.support.merging import carry_out, plan
 from tests.support.world import World
 
@@ -149,6 +149,28 @@ async def test_two_cards_stand_side_by_side_in_either_order(
         assert ids_of([body["duplicate"]]) == [(first["id"], second["id"])]
         assert body["first"] == await read_card(client, world, first["id"])
         assert body["second"] == await read_card(client, world, second["id"])
+
+
+async def test_any_two_cards_are_compared_and_decided_on(
+    client: httpx.AsyncClient, world: World, database: Database
+) -> None:
+    one, other = [await create_card(client, world, name=name) for name in ("赵云", "诸葛亮")]
+    counts = await row_counts(database)
+    path = f"/v1/duplicates/{other['id']}/{one['id']}"
+    shown = (await client.get(path, headers=world.headers())).json()
+    assert (shown["first"], shown["second"]) == (one, other)
+    duplicate = shown["duplicate"]
+    assert ids_of([duplicate]) == [(one["id"], other["id"])]
+    assert (duplicate["state"], duplicate["found_at"]) == ("open", None)
+    assert await row_counts(database) == counts
+
+    answer = await decide(client, world, one, other, "different")
+    assert (answer.json()["score"], answer.json()["reasons"]) == (
+        duplicate["score"], duplicate["reasons"],
+    )  # fmt: skip
+    again = (await client.get(path, headers=world.headers())).json()["duplicate"]
+    assert again == answer.json()
+    assert again["found_at"] is not None
 
 
 async def test_what_is_no_pair_is_not_found(client: httpx.AsyncClient, world: World) -> None:
