@@ -26,6 +26,12 @@ _AFTER_NOON = {"下午", "晚上", "pm"}
 _CURRENCY = re.compile(r"(?i)CNY|RMB|人民币|[¥￥$€元圆\s']")
 _THOUSANDS = re.compile(r"-?\d{1,3}(,\d{3})+(\.\d*)?")
 _SCIENTIFIC = re.compile(r"\d(?:\.\d+)?E\+?\d+", re.IGNORECASE)
+_DURATION = re.compile(
+    r"(?:(\d{1,4}(?:\.\d+)?)\s*(?:个?小时|时|hours?|hrs?|h))?\s*"
+    r"(?:(\d{1,4}(?:\.\d+)?)\s*(?:分钟?|minutes?|mins?|m))?\s*"
+    r"(?:(\d{1,6}(?:\.\d+)?)\s*(?:秒钟?|seconds?|secs?|s))?",
+    re.IGNORECASE,
+)
 # What binary numbers leave behind an amount that had two decimals.
 _NOISE = Decimal("0.00001")
 _DECIMALS_LOOKED_AT = 20
@@ -184,6 +190,18 @@ def read_cents(text: str) -> int | None:
 def read_thousandths(text: str) -> int | None:
     """Return a quantity in thousandths."""
     return _scaled(read_number(text), _MILLI)
+
+
+def read_minutes(text: str) -> Decimal | None:
+    """Return minutes: a number alone, or hours, minutes and seconds with their units."""
+    text = fold_width(text).strip()
+    if (number := read_number(text)) is not None:
+        return number
+    found = _DURATION.fullmatch(text)
+    if found is None or not any(found.groups()):
+        return None
+    hours, minutes, seconds = (Decimal(part or 0) for part in found.groups())
+    return hours * 60 + minutes + seconds / 60
 
 
 def _scaled(number: Decimal | None, unit: Decimal) -> int | None:

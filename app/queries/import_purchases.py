@@ -229,8 +229,12 @@ INSERT INTO import_item (import_id, position, object_id, customer_id, key)
 SELECT $1, position, id, customer_id, receipt_key FROM import_portion WHERE is_claimed
 ORDER BY position
 """
-_TOLD = """
+_TOLD = f"""
 SELECT count(*) FILTER (WHERE p.is_claimed) AS receipts,
+    coalesce(sum(l.rows) FILTER (WHERE p.is_claimed AND p.position >= {FIRST_REFUND}), 0)::bigint
+        AS refund_rows,
+    coalesce(sum(l.free) FILTER (WHERE p.is_claimed), 0)::bigint AS free_rows,
+    coalesce(sum(l.nobodys) FILTER (WHERE p.is_claimed), 0)::bigint AS nobodys_rows,
     count(*) FILTER (WHERE p.is_claimed AND p.customer_id IS NULL AND p.who_kind IS NOT NULL)
         AS awaiting,
     count(*) FILTER (WHERE p.is_claimed AND p.original_id IS NOT NULL) AS linked_refunds,
@@ -238,9 +242,12 @@ SELECT count(*) FILTER (WHERE p.is_claimed) AS receipts,
     coalesce(sum(l.rows) FILTER (WHERE NOT p.is_claimed), 0)::bigint AS existing,
     coalesce(sum(l.rows), 0)::bigint AS all_rows
 FROM import_portion AS p
-JOIN (SELECT position, count(*) AS rows FROM import_portion_line GROUP BY position) AS l
-    USING (position)
-"""
+JOIN (
+    SELECT position, count(*) AS rows, count(*) FILTER (WHERE amount = 0) AS free,
+        count(*) FILTER (WHERE who_kind IS NULL) AS nobodys
+    FROM import_portion_line GROUP BY position
+) AS l USING (position)
+"""  # noqa: S608 - built from constants of this module
 _EXISTING = """
 SELECT l.row_number FROM import_portion AS p JOIN import_portion_line AS l USING (position)
 WHERE NOT p.is_claimed ORDER BY l.row_number

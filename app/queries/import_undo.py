@@ -197,7 +197,9 @@ FROM import_undo AS u WHERE i.import_id = $1 AND i.position = u.position
     AND (u.kept IS NOT NULL OR i.customer_id IS DISTINCT FROM u.customer_id)
 """
 _TOLD = """
-SELECT count(*) FILTER (WHERE kept IS NULL) AS removed, count(kept) AS kept FROM import_undo
+SELECT count(*) FILTER (WHERE kept IS NULL AND before IS NULL) AS removed,
+    count(*) FILTER (WHERE kept IS NULL AND before IS NOT NULL) AS restored, count(kept) AS kept
+FROM import_undo
 """
 # Tiers that its receipts had earned, by themselves or for a card that took over the one they were
 # of, and what its refunds took of them in the same moment: what was before them stands again.
@@ -300,7 +302,10 @@ async def owners_now(connection: Any) -> list[UUID]:
 
 
 async def note_kept(connection: Any, import_id: UUID) -> "asyncpg.Record":
-    """Keep the reasons of what stays, and whose it was; return how much went and stayed."""
+    """Keep the reasons of what stays, and whose it was.
+
+    Return how much went, stands as before, and stayed.
+    """
     await connection.execute(_NOTE_KEPT, import_id)
     row: asyncpg.Record = await connection.fetchrow(_TOLD)
     return row

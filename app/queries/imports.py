@@ -36,7 +36,11 @@ SELECT position FROM import_line WHERE import_id = $1
 GROUP BY position HAVING sum(amount) > 999999999999.99
 """
 _RENUMBER_REFUNDS = """
-UPDATE import_line SET original_key = coalesce(original_key, receipt_key),
+UPDATE import_line SET
+    original_key = CASE
+        -- Where there is a sale with the same number, a C before it is a part of the number.
+        WHEN original_key = left(receipt_key, -length(receipt_number)) || substr(receipt_number, 2)
+        THEN receipt_key ELSE coalesce(original_key, receipt_key) END,
     receipt_key = receipt_key || '-R', receipt_number = receipt_number || '-R'
 WHERE import_id = $1 AND position = ANY($2::bigint[])
 """

@@ -5,7 +5,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from app.vocabulary import ImportKind
+from app.vocabulary import (
+    Channel,
+    Code,
+    CustomerKind,
+    Direction,
+    Gender,
+    ImportKind,
+    InteractionOutcome,
+    MaritalStatus,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +131,11 @@ FIELDS: Final[Mapping[ImportKind, tuple[ImportField, ...]]] = {
         _field("cashier", "Cashier", "收银员", "收银员 收银 操作员 cashier operator clerk"),
         _field("original_receipt", "Original receipt", "原小票号", "原小票号 原单号 原订单号 "
         "原始单号 "
-               "退货原单 originalreceipt originalorder originalinvoice refundof"),
+               "原小票 原小票号码 原小票编号 原单据号 原流水号 原交易号 原销售单号 退货原单 "
+               "退货原单号 "
+        "originalreceipt originalreceiptno originalreceiptnumber originalreceiptid originalorder "
+        "originalorderno originalordernumber originalorderid originalinvoice originalinvoiceno "
+        "originalinvoicenumber refundof"),
     ),
     ImportKind.INTERACTIONS: (
         _OCCURRED, _TIME,
@@ -142,6 +155,14 @@ FIELDS: Final[Mapping[ImportKind, tuple[ImportField, ...]]] = {
     ),
 }  # fmt: skip
 
+CODED_FIELDS: Final[Mapping[ImportKind, Mapping[str, type[Code]]]] = {
+    ImportKind.CARDS: {"kind": CustomerKind, "gender": Gender, "marital_status": MaritalStatus},
+    ImportKind.PURCHASES: {},
+    ImportKind.INTERACTIONS: {
+        "channel": Channel, "direction": Direction, "outcome": InteractionOutcome,
+    },
+}  # fmt: skip
+"""Fields that take only the words of a vocabulary, and what else means the same."""
 REQUIRED: Final[Mapping[ImportKind, tuple[tuple[str, ...], ...]]] = {
     ImportKind.CARDS: (("name",),),
     ImportKind.PURCHASES: (("receipt_number",), ("occurred_at",), ("amount", "unit_price")),

@@ -28,7 +28,7 @@ class ImportCreate(Input):
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
-                {"kind": "purchases", "source": "S01-T1", "file_name": "2026年销售明细.csv"}
+                {"kind": "purchases", "source": "till-s01-1", "file_name": "2026年销售明细.csv"}
             ]
         }
     )
@@ -95,8 +95,12 @@ class ImportProblem(Output):
     """Why the file can't be imported."""
 
     code: str = Field(examples=["columns-missing"])
-    en: str = Field(examples=["No column was found for: receipt_number. Name one in mapping."])
-    zh: str = Field(examples=["未找到以下字段对应的列：receipt_number。请在 mapping 中指定。"])
+    en: str = Field(
+        examples=["No column was found for: Receipt number (receipt_number). Name one in mapping."]
+    )
+    zh: str = Field(
+        examples=["未找到以下字段对应的列：小票号（receipt_number）。请在 mapping 中指定。"]
+    )
     fields: list[str] = Field(examples=[["receipt_number"]])
 
 
@@ -161,7 +165,7 @@ class ImportKept(Output):
 class ReportSentence(Output):
     """A sentence in both languages."""
 
-    en: str = Field(examples=["998,211 rows were imported."])
+    en: str = Field(examples=["998,211 rows imported."])
     zh: str = Field(examples=["998,211 行已导入。"])
 
 
@@ -169,5 +173,5 @@ class ImportReport(Output):
     """What became of a file, for people."""
 
     sentences: list[ReportSentence]
-    text_en: str = Field(examples=["The file has 1,000 rows. 980 rows were imported."])
+    text_en: str = Field(examples=["The file has 1,000 rows. 980 rows imported."])
     text_zh: str = Field(examples=["文件共 1,000 行。980 行已导入。"])

@@ -8,19 +8,22 @@ from typing import Any, Final
 import orjson
 
 from app.locale.birthdays import lunar_day_is_after
-from app.locale.names import fold_width, tidy_name
+from app.locale.names import tidy_name
 from app.locale.written import AmbiguousDayError, read_birthday, read_day
 from app.services.import_values import (
     EARLIEST_YEAR,
     LATEST_YEAR,
     TOTALS,
+    Faults,
     Findings,
     ImportContext,
     RowError,
+    RowFaultsError,
     identity_value,
     is_blank,
     is_nobody,
     is_totals,
+    plain,
 )
 from app.vocabulary import CustomerKind, Gender, IdentityKind, MaritalStatus
 
@@ -87,84 +90,98 @@ class CardRows:
         if name in TOTALS or (not name and is_totals(row)):
             self.findings.add(number, "totals-row")
             return None
-        identities = self._identities_of(row)
-        values = self._values_of(row)
-        keys = {hash((kind, value)) for kind, value, _ in identities}
-        if keys & self._identities:
-            raise RowError("identity-repeated")
-        self._identities |= keys
+        faults = Faults()
+        identities = self._identities_of(row, faults)
+        values = self._values_of(row, faults)
+        if faults:
+            raise RowFaultsError(faults)
+        self._identities.update(hash(one[:2]) for one in identities)
+        for field, _ in _IDENTITIES:
+            if self._cell(row, field) == "0":
+                self.findings.add(number, "zero-for-none", field)
         return {"values": values, "identities": identities}
 
     def _cell(self, row: list[str], name: str) -> str:
         place = self.mapping.get(name)
-        return "" if place is None else fold_width(row[place]).strip()
+        return "" if place is None else plain(row[place])
 
-    def _identities_of(self, row: list[str]) -> list[tuple[str, str, bool]]:
+    def _identities_of(self, row: list[str], faults: Faults) -> list[tuple[str, str, bool]]:
         found: list[tuple[str, str, bool]] = []
         kinds: set[IdentityKind] = set()
         for name, kind in _IDENTITIES:
             cell = self._cell(row, name)
             if is_nobody(cell):
                 continue
-            try:
-                value = identity_value(kind, cell, self.context.phone_region)
-            except RowError as error:
-                raise RowError(error.code, name) from error
-            if not any(kind == other and value == known for other, known, _ in found):
-                found.append((str(kind), value, kind not in kinds))
-                kinds.add(kind)
+            with faults.noting():
+                value = identity_value(kind, cell, self.context.phone_region, name)
+                if hash((str(kind), value)) in self._identities:
+                    raise RowError("identity-repeated", name)
+                if not any(kind == other and value == known for other, known, _ in found):
+                    found.append((str(kind), value, kind not in kinds))
+                    kinds.add(kind)
         return found
 
-    def _values_of(self, row: list[str]) -> dict[str, Any]:
+    def _values_of(self, row: list[str], faults: Faults) -> dict[str, Any]:
         name = tidy_name(self._cell(row, "name"))
-        if not name:
-            raise RowError("missing-value", "name")
-        if len(name) > 100:
-            raise RowError("too-long", "name")
-        if "\ufffd" in name:
-            raise RowError("unreadable-text", "name")
         values: dict[str, Any] = {"name": name}
-        self._add_words(row, values)
-        self._add_days(row, values)
-        store = self._cell(row, "store").casefold()
-        if store:
-            if store not in self.context.stores:
-                raise RowError("unknown-store", "store")
-            values["home_store_id"] = str(self.context.stores[store])
+        with faults.noting():
+            if not name:
+                raise RowError("missing-value", "name")
+            if len(name) > 100:
+                raise RowError("too-long", "name")
+            if "\ufffd" in name:
+                raise RowError("unreadable-text", "name")
+        self._add_words(row, values, faults)
+        with faults.noting():
+            self._add_registration(row, values)
+        with faults.noting():
+            self._add_birthday(row, values)
+        with faults.noting():
+            if store := self._cell(row, "store").casefold():
+                if store not in self.context.stores:
+                    raise RowError("unknown-store", "store")
+                values["home_store_id"] = str(self.context.stores[store])
         if values.get("kind") == CustomerKind.ORGANIZATION:
             return {key: value for key, value in values.items() if key not in _FOR_PEOPLE}
         values.pop("industry", None)
         return values
 
-    def _add_words(self, row: list[str], values: dict[str, Any]) -> None:
+    def _add_words(self, row: list[str], values: dict[str, Any], faults: Faults) -> None:
         for field, words in _WORDS.items():
             cell = self._cell(row, field).casefold()
             if cell not in _UNKNOWN:
-                if cell not in words:
-                    raise RowError("unknown-code", field)
-                values[field] = str(words[cell])
+                with faults.noting():
+                    if cell not in words:
+                        raise RowError("unknown-code", field)
+                    values[field] = str(words[cell])
         for field, limit in _TEXTS.items():
             cell = self._cell(row, field)
-            if len(cell) > limit:
-                raise RowError("too-long", field)
-            cell = "".join(c for c in cell if c >= " " or c in "\n\t").strip()
-            if cell:
-                values[field] = cell
+            with faults.noting():
+                if len(cell) > limit:
+                    raise RowError("too-long", field)
+                if cell := "".join(c for c in cell if c >= " " or c in "\n\t").strip():
+                    values[field] = cell
         for field in ("tags", "interests"):
             words_of = [word.strip() for word in _SEPARATORS.split(self._cell(row, field))]
-            if any(len(word) > 50 for word in words_of) or len(words_of) > 50:
-                raise RowError("too-long", field)
-            if any(words_of):
-                values[field] = list(dict.fromkeys(word for word in words_of if word))
+            with faults.noting():
+                if any(len(word) > 50 for word in words_of) or len(words_of) > 50:
+                    raise RowError("too-long", field)
+                if any(words_of):
+                    values[field] = list(dict.fromkeys(word for word in words_of if word))
 
-    def _add_days(self, row: list[str], values: dict[str, Any]) -> None:
+    def _add_registration(self, row: list[str], values: dict[str, Any]) -> None:
         if cell := self._cell(row, "registered_on"):
-            day = read_day(cell.split(" ")[0].split("T")[0]) if cell else None
+            try:
+                day = read_day(cell.split(" ")[0].split("T")[0])
+            except AmbiguousDayError as error:
+                raise RowError("ambiguous-date", "registered_on") from error
             if day is None or not EARLIEST_YEAR <= day.year <= LATEST_YEAR:
                 raise RowError("bad-date", "registered_on")
             if day > self._today:
                 raise RowError("in-the-future", "registered_on")
             values["registered_on"] = day.isoformat()
+
+    def _add_birthday(self, row: list[str], values: dict[str, Any]) -> None:
         cell = self._cell(row, "birthday")
         if cell.casefold() in _UNKNOWN:
             return
@@ -214,11 +231,11 @@ def taken(
             if len(row) > rows_of.width and not is_blank(row[rows_of.width :]):
                 raise RowError("too-many-cells")
             body = body_of(number, [*row, *[""] * (rows_of.width - len(row))])
-        except AmbiguousDayError:
-            rows_of.findings.add(number, "ambiguous-date")
-            continue
         except RowError as error:
-            rows_of.findings.add(number, error.code, error.field_name)
+            rows_of.findings.refuse(number, [error])
+            continue
+        except RowFaultsError as error:
+            rows_of.findings.refuse(number, error.faults)
             continue
         if body is not None:
             document = orjson.dumps(body).replace(b"\\", b"\\\\")

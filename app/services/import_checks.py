@@ -16,6 +16,7 @@ from app.core.database import raw_connection
 from app.integrations.files.sniffing import UnreadableFileError
 from app.models import ChannelCost, ImportJob, Source, Staff, Store
 from app.queries import imports as queries
+from app.rules.import_columns import FIELDS
 from app.services.import_files import FileReader, MissingColumnsError
 from app.services.import_purchase_rows import PurchaseRows
 from app.services.import_values import ImportContext
@@ -188,26 +189,30 @@ async def fail_check(
         return
     await queries.forget(await raw_connection(session), import_id, "rows", "lines")
     job.status, job.columns, job.mapping = ImportStatus.FAILED, reader.headers, reader.mapping
-    job.problem = _problem_of(error)
+    job.problem = _problem_of(job.kind, error)
     job.counts = {}
     await save(session, job)
 
 
-def _problem_of(error: Exception) -> dict[str, Any]:
+def _problem_of(kind: ImportKind, error: Exception) -> dict[str, Any]:
     if isinstance(error, UnreadableFileError):
         return {"code": error.code, "en": str(error), "zh": error.message_zh, "fields": []}
     if isinstance(error, MissingColumnsError) and error.columns:
         return {
             "code": "column-unknown",
-            "en": "The mapping names columns that the file does not have.",
-            "zh": "映射中的列在文件里不存在。",
+            "en": "The mapping names columns that the file does not have: "
+            f"{', '.join(error.columns)}.",
+            "zh": f"映射中的列在文件里不存在：{'、'.join(error.columns)}。",
             "fields": error.columns,
         }
     if isinstance(error, MissingColumnsError):
+        lacking = [field for field in FIELDS[kind] if field.name in error.fields]
+        en = ", ".join(f"{field.en} ({field.name})" for field in lacking)
+        zh = "、".join(f"{field.zh}（{field.name}）" for field in lacking)
         return {
             "code": "columns-missing",
-            "en": "No column was found for: " + ", ".join(error.fields) + ". Name one in mapping.",
-            "zh": "未找到以下字段对应的列：" + "、".join(error.fields) + "。请在 mapping 中指定。",
+            "en": f"No column was found for: {en}. Name one in mapping.",
+            "zh": f"未找到以下字段对应的列：{zh}。请在 mapping 中指定。",
             "fields": error.fields,
         }
     return {

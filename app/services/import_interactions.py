@@ -85,6 +85,7 @@ async def write_portion(
         "rows": len(rows),
         "rows_seen": len(rows),
         "waiting_contacts": sum(row["awaits_kind"] is not None for row in unattached),
+        "no-customer": sum(row["awaits_kind"] is None for row in unattached),
     }
 
 

@@ -13,6 +13,7 @@ from app.locale.written import read_cents, read_thousandths
 from app.services.import_values import (
     NULL,
     Cache,
+    Faults,
     Findings,
     ImportContext,
     Instants,
@@ -106,7 +107,7 @@ class PurchaseRows:
             try:
                 line = self._line(number, row)
             except RowError as error:
-                self.findings.add(number, error.code, error.field_name)
+                self.findings.refuse(number, self._faults(row, error))
             else:
                 if line is not None:
                     lines.append(line)
@@ -123,6 +124,31 @@ class PurchaseRows:
         shared = self._refunds.keys() & self._sales.keys()
         others = {key: at for key, at in self._refunds.items() if key not in shared}
         return sorted(self._refunds[key] for key in shared), others
+
+    def _faults(self, row: list[str], first: RowError) -> list[RowError]:
+        """Return what else is wrong with a row: who mends it wants to mend it once."""
+        if first.code == "too-many-cells":
+            return [first]
+        row = row[: self.width]
+        row += [""] * (self.width + 1 - len(row))
+        at = self._at
+        faults = Faults()
+        faults.append(first)
+        with faults.noting():
+            if not tidy(row[at["receipt_number"]]):
+                raise RowError("missing-value", "receipt_number")
+        with faults.noting():
+            self._instants.read(row[at["occurred_at"]], row[at["time"]])
+        with faults.noting():
+            self._figures(row)
+        with faults.noting():
+            if self._stores[row[at["store"]]] is None:
+                raise RowError("unknown-store", "store")
+        with faults.noting():
+            self._cost(row[at["unit_cost"]].strip())
+        with faults.noting():
+            self._named_customer(row)
+        return faults
 
     def _line(self, number: int, row: list[str]) -> str | None:
         width = self.width
@@ -188,18 +214,13 @@ class PurchaseRows:
         at = self._at
         quantity, price, amount = self._figures(row)
         if quantity == 0:
-            if amount != 0:
-                raise RowError("amount-without-quantity", "quantity")
             self.findings.add(number, "zero-quantity")
             return None
-        if quantity < 0 < amount:
-            raise RowError("signs-differ", "amount")
-        is_refund = is_refund or quantity < 0 or amount < 0
+        is_negative = quantity < 0 or amount < 0
+        is_refund = is_refund or is_negative
         original, rule = NULL, self.context.receipt_rule
-        if receipt[0] in "Cc" and receipt[1:].isdigit():
-            if not is_refund:
-                self.findings.add(number, "cancelled")
-                return None
+        if is_negative and receipt[0] in "Cc" and receipt[1:].isdigit():
+            # So tills write the cancelling of a receipt; above zero it is a number like any other.
             original = receipt_key(rule, day, receipt[1:])
         if named := tidy(row[at["original_receipt"]]):
             original = receipt_key(rule, day, named) if _RECEIPT.fullmatch(named) else NULL
@@ -217,6 +238,8 @@ class PurchaseRows:
         position = self._position(key, is_refund, who[1])
         if amount == 0:
             self.findings.add(number, "zero-price", "amount")
+        elif self._contradicts(row, quantity, price, amount):
+            self.findings.add(number, "amount-differs", "amount")
         if is_refund:
             self.findings.counts["refund"] += 1
         quantity, amount, price = abs(quantity), abs(amount), abs(price)
@@ -229,6 +252,16 @@ class PurchaseRows:
             f"\t{price // 100}.{price % 100:02d}\t{amount // 100}.{amount % 100:02d}"
             f"\t{cost}\n"
         )
+
+    def _contradicts(self, row: list[str], quantity: int, price: int, amount: int) -> bool:
+        """Tell whether price and quantity make another amount, before and after the discount."""
+        over = abs(abs(quantity * price) - 1000 * abs(amount))
+        # Unit prices are rounded to the cent: half a cent for each piece.
+        allowed = max(abs(quantity) // 2, 1000)
+        if over <= allowed or price == 0:
+            return False
+        discount = self._cents[row[self._at["discount"]].strip() or "0"]
+        return abs(abs(quantity * price) - 1000 * (abs(amount) + abs(discount or 0))) > allowed
 
     def _cost(self, written: str) -> str:
         if not written:
@@ -273,10 +306,20 @@ class PurchaseRows:
             raise RowError("missing-value", "amount")
         if abs(amount) > _MAXIMUM_CENTS or abs(price) > _MAXIMUM_CENTS:
             raise RowError("bad-amount", "amount")
+        if quantity == 0 and amount != 0:
+            raise RowError("amount-without-quantity", "quantity")
+        if quantity < 0 < amount:
+            raise RowError("signs-differ", "amount")
         return quantity, price, amount
 
     def _customer(self, number: int, row: list[str]) -> tuple[str, str]:
         """Return kind and value of the first identity that the row names."""
+        who = self._named_customer(row)
+        if who[0] == NULL:
+            self.findings.add(number, "no-customer")
+        return who
+
+    def _named_customer(self, row: list[str]) -> tuple[str, str]:
         for place, name, kind in self._who_at:
             cell = row[place]
             if not cell:
@@ -291,16 +334,15 @@ class PurchaseRows:
                 raise known
             if known[0] != NULL:
                 return known
-        self.findings.add(number, "no-customer")
         return (NULL, NULL)
 
     def _identified(self, name: str, kind: IdentityKind, cell: str) -> tuple[str, str] | RowError:
         if is_nobody(cell):
             return (NULL, NULL)
         try:
-            value = identity_value(kind, cell, self.context.phone_region)
+            value = identity_value(kind, cell, self.context.phone_region, name)
         except RowError as error:
-            return RowError(error.code, name)
+            return error
         return (str(kind), value.replace("\\", "\\\\"))
 
     def _store(self, cell: str) -> str | None:

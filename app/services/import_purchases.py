@@ -65,6 +65,9 @@ async def write_portion(
         "awaiting": told["awaiting"],
         "linked_refunds": told["linked_refunds"],
         "receipt-exists": told["existing"],
+        "refund": told["refund_rows"],
+        "zero-price": told["free_rows"],
+        "no-customer": told["nobodys_rows"],
     }
 
 

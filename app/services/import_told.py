@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.models import ImportFinding, ImportItem, ImportJob
 from app.rules import import_findings
+from app.rules.import_columns import CODED_FIELDS
 from app.rules.import_findings import Sentence
 from app.services.changes import page_of
 from app.services.imports import get_import
@@ -57,16 +58,77 @@ async def list_findings(
         query = query.where(tuple_(*position) > tuple_(*after))
     rows = (await session.scalars(query.order_by(*position).limit(limit + 1))).all()
     page, following = page_of(rows, limit, lambda f: [f.row_number, f.code, f.column_number])
-    return [_found(row, job.columns) for row in page], following
+    return [_found(job, row) for row in page], following
 
 
-def _found(row: ImportFinding, columns: Sequence[str]) -> FoundRow:
+def _found(job: ImportJob, row: ImportFinding) -> FoundRow:
     about = import_findings.FINDINGS[row.code]
     place = row.column_number
-    name = columns[place - 1] if 0 < place <= len(columns) else None
-    return FoundRow(
-        row.row_number, place or None, name, row.code, about.treatment, about.en, about.zh
+    name = job.columns[place - 1] if 0 < place <= len(job.columns) else None
+    en, zh = about.en, about.zh
+    if row.code == "unknown-code":
+        en, zh = _with_known_words(job, place, en, zh)
+    return FoundRow(row.row_number, place or None, name, row.code, about.treatment, en, zh)
+
+
+def _with_known_words(job: ImportJob, place: int, en: str, zh: str) -> tuple[str, str]:
+    field = next((name for name, number in job.mapping.items() if number == place - 1), "")
+    vocabulary = CODED_FIELDS[job.kind].get(field)
+    if vocabulary is None:
+        return en, zh
+    words = ", ".join(str(code) for code in vocabulary)
+    labels = "、".join(code.label.zh for code in vocabulary)
+    return f"{en}: {words}", f"{zh}：{labels}"
+
+
+@dataclass(frozen=True, slots=True)
+class FoundKind:
+    """What is the matter with rows in the same column: how many are listed, the first of them."""
+
+    code: str
+    treatment: str
+    column_name: str | None
+    en: str
+    zh: str
+    rows: int
+    first: list[int]
+
+
+async def kinds_of_findings(
+    session: AsyncSession, import_id: UUID, *, first: int
+) -> list[FoundKind]:
+    """Return by code and column how many rows are listed, and the ``first`` ones of each.
+
+    Raises:
+        NotFoundError: there is no such import.
+    """
+    job = await get_import(session, import_id)
+    row_number = col(ImportFinding.row_number)
+    code, column = col(ImportFinding.code), col(ImportFinding.column_number)
+    of_import = col(ImportFinding.import_id) == import_id
+    counted = await session.execute(
+        select(code, column, func.count())
+        .where(of_import)
+        .group_by(code, column)
+        .order_by(func.min(row_number), code, column)
     )
+    kinds = []
+    for of_code, of_column, number in counted.all():
+        rows = await session.scalars(
+            select(ImportFinding)
+            .where(of_import, code == of_code, column == of_column)
+            .order_by(row_number)
+            .limit(first)
+        )
+        found = [_found(job, row) for row in rows]
+        about = found[0]
+        kinds.append(
+            FoundKind(
+                about.code, about.treatment, about.column_name, about.en, about.zh, number,
+                [one.row for one in found],
+            )
+        )  # fmt: skip
+    return kinds
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +174,13 @@ def report_of(job: ImportJob) -> list[Sentence]:
     """Return what became of a file, in sentences of both languages."""
     if job.problem is not None:
         return [Sentence(job.problem["en"], job.problem["zh"])]
+    used = set(job.mapping.values())
+    unused = [name for place, name in enumerate(job.columns) if name and place not in used]
     return import_findings.report(
+        job.kind,
         job.counts.get("checked", {}),
         job.counts.get("run", {}),
+        unused=unused,
         is_run=job.phase != "",
         is_undone=job.status in {ImportStatus.UNDOING, ImportStatus.UNDONE},
     )

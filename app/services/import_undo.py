@@ -40,7 +40,7 @@ async def undo_portion(session: AsyncSession, settings: Settings, import_id: UUI
         else:
             await _remove(session, settings, connection, job)
             told = await queries.note_kept(connection, job.id)
-            count(job, {"removed": told["removed"], "kept": told["kept"]})
+            count(job, {name: told[name] for name in ("removed", "restored", "kept")})
             job.position = first
             job.rows_done += items
     elif not await _settle(session, settings, connection, job):

@@ -2,7 +2,8 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Final
@@ -18,6 +19,7 @@ from app.locale.written import (
     read_seconds,
 )
 from app.rules.import_findings import FINDINGS
+from app.rules.spreadsheets import begins_like_a_formula
 from app.services.identities import IdentityError, normalise
 from app.vocabulary import IdentityKind, ReceiptRule
 
@@ -37,6 +39,8 @@ TOTALS = frozenset(
     {"合计", "总计", "小计", "合计:", "总计:", "本页合计", "total", "totals", "grand total", "sum"}
 )
 _COUNTED_ONLY = frozenset({"blank", "totals-row", "no-customer", "refund"})
+_FOR_ERRORS: Final = FINDINGS_KEPT // 2
+"""So many rows with errors find room, however many remarks there are on rows that are taken."""
 
 
 class RowError(Exception):
@@ -46,6 +50,27 @@ class RowError(Exception):
         super().__init__(code)
         self.code = code
         self.field_name = field_name
+
+
+class Faults(list[RowError]):
+    """All that is wrong with a row: each fault once."""
+
+    @contextmanager
+    def noting(self) -> Iterator[None]:
+        """Take what is raised inside to the others."""
+        try:
+            yield
+        except RowError as error:
+            if all((error.code, error.field_name) != (f.code, f.field_name) for f in self):
+                self.append(error)
+
+
+class RowFaultsError(Exception):
+    """A row can't be taken, for several reasons perhaps."""
+
+    def __init__(self, faults: Sequence[RowError]) -> None:
+        super().__init__()
+        self.faults = faults
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,20 +93,25 @@ class ImportContext:
 class Findings:
     """Counts what is found, and keeps the first of it by row and column."""
 
-    def __init__(self, mapping: Mapping[str, int], kept_already: int = 0) -> None:
+    def __init__(self, mapping: Mapping[str, int]) -> None:
         self.mapping = mapping
         self.counts: Counter[str] = Counter()
         self.rows: list[tuple[int, str, int]] = []
-        self._room = FINDINGS_KEPT - kept_already
+        self._room = FINDINGS_KEPT
 
     def add(self, row_number: int, code: str, field_name: str = "") -> None:
         """Note something about a row."""
         self.counts[code] += 1
-        if FINDINGS[code].treatment == "refused":
-            self.counts["refused"] += 1
-        if code not in _COUNTED_ONLY and self._room > 0:
+        reserved = _FOR_ERRORS if FINDINGS[code].treatment == "kept" else 0
+        if code not in _COUNTED_ONLY and self._room > reserved:
             self._room -= 1
             self.rows.append((row_number, code, self.mapping.get(field_name, -1) + 1))
+
+    def refuse(self, row_number: int, faults: Sequence[RowError]) -> None:
+        """Note all that is wrong with a row; it is one row that is refused."""
+        self.counts["refused"] += 1
+        for fault in faults:
+            self.add(row_number, fault.code, fault.field_name)
 
     def taken(self) -> list[tuple[int, str, int]]:
         """Return what was found since the last call."""
@@ -121,11 +151,19 @@ def tidy(cell: str) -> str:
     return text.removeprefix("'").strip()
 
 
+def plain(cell: str) -> str:
+    """Return a cell without the apostrophe that keeps it from being a formula, as exports do."""
+    text = fold_width(cell).strip()
+    return text[1:] if text[:1] == "'" and begins_like_a_formula(text[1:]) else text
+
+
 def copied_text(limit: int) -> Callable[[str], str | None]:
     """Return a reader of short texts, as COPY reads them; None if one is too long."""
 
     def read(cell: str) -> str | None:
         text = _GAPS.sub(" ", cell).strip()
+        if text[:1] == "'" and begins_like_a_formula(text[1:]):
+            text = text[1:]
         if not text:
             return NULL
         return None if len(text) > limit else text.replace("\\", "\\\\")
@@ -138,7 +176,7 @@ def is_nobody(cell: str) -> bool:
     return not cell or cell.isspace() or fold_width(cell).strip().casefold() in _NOBODY
 
 
-def identity_value(kind: IdentityKind, cell: str, region: str) -> str:
+def identity_value(kind: IdentityKind, cell: str, region: str, field_name: str) -> str:
     """Return an identity's value as it is kept.
 
     Raises:
@@ -146,14 +184,14 @@ def identity_value(kind: IdentityKind, cell: str, region: str) -> str:
     """
     text = tidy(cell)
     if kind in (IdentityKind.PHONE, IdentityKind.MEMBER_NUMBER) and is_scientific(text):
-        raise RowError("scientific-number")
+        raise RowError("scientific-number", field_name)
     try:
         return normalise(kind, None, text, region).value
     except IdentityError as error:
         code = {IdentityKind.PHONE: "bad-phone", IdentityKind.EMAIL: "bad-email"}.get(
             kind, "bad-identity"
         )
-        raise RowError(code) from error
+        raise RowError(code, field_name) from error
 
 
 class Instants:

@@ -1,6 +1,7 @@
 """Days, amounts and birthdays as people and programs write them."""
 
 from datetime import date
+from decimal import Decimal
 
 import pytest
 
@@ -10,6 +11,7 @@ from app.locale.written import (
     read_birthday,
     read_cents,
     read_instant,
+    read_minutes,
     read_thousandths,
 )
 
@@ -117,3 +119,15 @@ def test_a_number_that_a_spreadsheet_has_spoilt_is_noticed() -> None:
     assert is_scientific("1.38E+10")
     assert is_scientific("1.38e10")
     assert not is_scientific("13800138000")
+
+
+@pytest.mark.parametrize(
+    ("text", "minutes"),
+    [
+        ("3", "3"), ("2.5", "2.5"), ("3分钟", "3"), ("３ 分", "3"), ("3 min", "3"), ("90秒", "1.5"),
+        ("1小时20分", "80"), ("2分30秒", "2.5"), ("1h 5m", "65"), ("很久", None), ("", None),
+        ("分钟", None), ("3斤", None),
+    ],
+)  # fmt: skip
+def test_a_duration_is_read_with_its_units(text: str, minutes: str | None) -> None:
+    assert read_minutes(text) == (None if minutes is None else Decimal(minutes))

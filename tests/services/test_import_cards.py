@@ -135,6 +135,10 @@ async def test_a_known_customer_is_treated_as_it_was_asked_for(
         card = await read_card(client, world, known["id"])
         assert (card["name"], card["note"], card["version"]) == ("旧名", "旧备注", 3)
         assert [i["kind"] for i in card["identities"]] == ["member_number"]
+        assert (job["written"]["removed"], job["written"]["restored"]) == (2, 1)
+        told = (await report(client, world, job))["sentences"][-1]
+        assert told["en"] == "Undone: 2 items removed, 1 card restored."
+        assert told["zh"] == "已撤销：移除 2 项，恢复原内容 1 张客户卡。"
 
 
 async def test_cards_and_contacts_are_undone_but_for_cards_that_are_in_use(
@@ -207,4 +211,77 @@ async def test_days_that_the_api_would_not_take_are_refused_in_files_too(
     assert job["counts"] == {"rows": 2, "good": 1, "refused": 1, "bad-date": 1}
     assert await rows_of(database, "SELECT registered_on::text, note FROM customer") == [
         ("1800-01-01", None)
+    ]
+
+
+async def found(client: httpx.AsyncClient, world: World, job: Any) -> list[tuple[int, str, str]]:
+    """Return what is the matter with rows: row, column, code."""
+    listed = await client.get(f"/v1/imports/{job['id']}/errors", headers=world.headers("manager"))
+    return [(row["row"], row["column_name"], row["code"]) for row in listed.json()["items"]]
+
+
+async def test_all_faults_of_a_row_are_told_with_their_columns(
+    client: httpx.AsyncClient, world: World, database: Database, settings: Settings
+) -> None:
+    content = (
+        "姓名,手机,会员卡号,性别,生日,门店\n"
+        "王一,13800138000,HK1,,,\n"
+        "李二,13800138000,HK1,,,\n"
+        ",12345,,X,下周,S99\n"
+        "赵四,0,HK4,,,\n"
+    )
+    job = await upload(client, world, content.encode(), kind="cards")
+    job = await step(client, world, database, settings, job)
+    assert await found(client, world, job) == [
+        (3, "手机", "identity-repeated"), (3, "会员卡号", "identity-repeated"),
+        (4, "生日", "bad-birthday"), (4, "手机", "bad-phone"), (4, "姓名", "missing-value"),
+        (4, "性别", "unknown-code"), (4, "门店", "unknown-store"),
+        (5, "手机", "zero-for-none"),
+    ]  # fmt: skip
+    assert (job["counts"]["rows"], job["counts"]["good"], job["counts"]["refused"]) == (4, 2, 2)
+    listed = await client.get(f"/v1/imports/{job['id']}/errors", headers=world.headers("manager"))
+    (word,) = [row for row in listed.json()["items"] if row["code"] == "unknown-code"]
+    assert (word["en"], word["zh"]) == (
+        "not one of the known words: female, male, other", "不是可识别的取值：女、男、其他",
+    )  # fmt: skip
+
+
+async def test_durations_and_outcomes_are_read_as_people_write_them(
+    client: httpx.AsyncClient, world: World, database: Database, settings: Settings
+) -> None:
+    contacts = (
+        "日期,渠道,主题,结果,时长,手机\n"
+        "2026-11-02,电话,询问,跟进,3分钟,\n"
+        "2026-11-03,电话,询问,,90秒,13800138000\n"
+        "2026-11-04,传真,询问,不知道,很久,\n"
+    )
+    job = await imported(client, world, database, settings, contacts, kind="interactions")
+    assert job["written"] == {"rows": 2, "waiting_contacts": 1, "no-customer": 1}
+    assert await rows_of(
+        database,
+        "SELECT body ->> 'outcome', (body ->> 'duration_seconds')::integer"
+        " FROM unattached_interaction ORDER BY occurred_at",
+    ) == [("follow_up", 180), (None, 90)]
+    assert await found(client, world, job) == [
+        (4, "时长", "bad-duration"), (4, "渠道", "unknown-code"), (4, "结果", "unknown-code"),
+    ]  # fmt: skip
+    told = await report(client, world, job)
+    assert "1 row without a customer: kept until attached to a card." in told["text_en"]
+    assert "门店业绩" not in told["text_zh"]
+
+
+async def test_the_apostrophe_of_our_own_exports_is_taken_off_again(
+    client: httpx.AsyncClient, world: World, database: Database, settings: Settings
+) -> None:
+    content = "姓名,手机,备注\n'=王,'+8613800138000,'-10% 已告知\nO'Neill,,'旧' 客户\n"
+    await imported(client, world, database, settings, content, kind="cards")
+    assert await rows_of(database, "SELECT name, note FROM customer ORDER BY name") == [
+        ("=王", "-10% 已告知"), ("O'Neill", "'旧' 客户"),
+    ]  # fmt: skip
+    receipt = "小票号,日期,金额,书名\nR1,2026-11-02,10,'@红楼梦\n"
+    await imported(
+        client, world, database, settings, receipt, kind="purchases", source="till-1"
+    )  # fmt: skip
+    assert await rows_of(database, "SELECT lines -> 0 ->> 'title' FROM unattached_purchase") == [
+        ("@红楼梦",)
     ]

@@ -65,7 +65,7 @@ async def test_a_dirty_file_is_counted_row_by_row_and_told_in_both_languages(
     refused = {"scientific-number", "bad-date", "ambiguous-date", "in-the-future", "bad-amount",
                "receipt-incomplete", "missing-value"}  # fmt: skip
     assert job["counts"] == {
-        **COUNTED, "rows": 25, "good": 11, "refund": 2, "zero-price": 1, "no-customer": 4,
+        **COUNTED, "rows": 25, "good": 12, "refund": 2, "zero-price": 1, "no-customer": 4,
         "refused": sum(COUNTED[code] for code in refused),
     }  # fmt: skip
     job = await ask(client, world, job, "run")
@@ -73,24 +73,28 @@ async def test_a_dirty_file_is_counted_row_by_row_and_told_in_both_languages(
 
     assert job["status"] == "done"
     assert job["written"] == {
-        "rows": 11, "receipts": 9, "awaiting": 2, "linked_refunds": 2, "upgrades": 1,
+        "rows": 12, "receipts": 10, "awaiting": 2, "linked_refunds": 2, "upgrades": 1,
+        "refund": 2, "zero-price": 1, "no-customer": 4,
     }  # fmt: skip
     told = await report(client, world, job)
     assert told["text_zh"] == (
-        "文件共 25 行。11 行已导入。共 9 张小票。2 张小票等待客户建卡。2 张退货小票已对应原销售。"
+        "文件共 25 行。12 行已导入。共 10 张小票。2 张小票等待客户建卡。2 张退货小票已对应原销售。"
         "1 位客户升级。2 个空行，已略过。1 个合计行，已略过。1 行重复，已跳过。"
-        "2 行属于已作废小票，未导入。1 行数量与金额均为零，未导入。"
+        "1 行属于已作废小票，未导入。1 行数量与金额均为零，未导入。"
         "4 行没有客户信息，仅计入门店业绩。"
-        "1 行金额为零，按赠品保留。2 行为退货，已按退货入账。7 行有错误，未导入：1 处必填项为空；"
+        "1 行金额为零，按赠品保留。2 行为退货，按退货入账。7 行有错误，未导入：1 处必填项为空；"
         "1 处日期无法识别；1 处日月无法区分，请写成 2026-11-28；1 处日期在未来；1 处金额无法识别；"
-        "1 处长号码被 Excel 变成科学计数法，位数已丢失；请将该列设为文本后重新导出；"
+        "1 处长号码被 Excel 转成科学计数法，位数已丢失；请将该列设为文本后重新导出；"
         "1 处同一小票的其他行有错误。"
     )
     assert told["text_en"].startswith(
-        "The file has 25 rows. 11 rows imported. 9 receipts made of them. "
+        "The file has 25 rows. 12 rows imported. 10 receipts written. "
         "2 receipts waiting for a customer's card. 2 refunds matched with a sale. "
         "1 customer lifted to a higher tier. 2 rows left out as blank. "
-        "1 row left out as totals. 1 row skipped as repeats of an earlier row. "
+        "1 row left out as totals. 1 row skipped as a repeat of an earlier row. "
+        "1 row of a cancelled receipt left out. 1 row with quantity and amount zero left out. "
+        "4 rows without a customer: counted for the shop only. "
+        "1 row at no price kept as a gift. 2 rows of returned goods, recorded as refunds. "
     )
     listed = await client.get(
         f"/v1/imports/{job['id']}/errors?treatment=refused", headers=world.headers("manager")
@@ -111,6 +115,7 @@ async def test_a_dirty_file_is_counted_row_by_row_and_told_in_both_languages(
         FROM purchase ORDER BY receipt_number
         """,
     ) == [
+        ("C100", "sale", Decimal("48.00"), "2026-11-05", False),
         ("R1", "sale", Decimal("1259.70"), "2026-11-01", False),
         ("R1-R", "refund", Decimal("600.00"), "2026-11-06", True),
         ("R2", "sale", Decimal("59.70"), "2026-11-02", False),
@@ -187,10 +192,10 @@ async def test_what_was_imported_is_undone_as_if_it_had_never_been(
     job = await ask(client, world, job, "undo")
     job = await step(client, world, database, settings, job)
 
-    assert (job["status"], job["written"]["removed"]) == ("undone", 9)
+    assert (job["status"], job["written"]["removed"]) == ("undone", 10)
     assert await table_counts(database) == before
     told = await report(client, world, job)
-    assert told["sentences"][-1]["zh"] == "已撤销：移除 9 项。"
+    assert told["sentences"][-1]["zh"] == "已撤销：移除 10 项。"
     tier = await client.get(
         f"/v1/customers/{cards[0]['id']}/tier", headers=world.headers("manager")
     )
@@ -233,9 +238,13 @@ async def test_a_file_that_comes_twice_changes_nothing_the_second_time(
         job = await step(client, world, database, settings, job)
         job = await ask(client, world, job, "run")
         jobs.append(await step(client, world, database, settings, job))
-    assert jobs[1]["written"] == {"receipt-exists": 11}
-    assert "11 行的小票已经存在，已跳过。" in (await report(client, world, jobs[1]))["text_zh"]
-    assert len(await rows_of(database, "SELECT 1 FROM receipt")) == 9
+    assert jobs[1]["written"] == {"receipt-exists": 12}
+    told = await report(client, world, jobs[1])
+    assert "12 行的小票已经存在，已跳过。" in told["text_zh"]
+    assert "12 rows skipped: their receipts are there already." in told["text_en"]
+    for effect in ("returned goods", "kept as a gift", "without a customer"):
+        assert effect not in told["text_en"]
+    assert len(await rows_of(database, "SELECT 1 FROM receipt")) == 10
 
 
 async def test_a_refund_of_a_till_that_came_before_the_file_finds_its_sale(
@@ -268,7 +277,7 @@ async def test_statistics_are_those_that_tills_would_have_made(
         f"/v1/customers/{cards[0]['id']}/statistics", headers=world.headers("manager")
     )
     figures = stats.json()
-    assert (figures["purchases"], figures["refunds"], figures["net"]) == (1, 1, "659.70")
+    assert (figures["purchases"], figures["refunds"], figures["net"]) == (2, 1, "707.70")
 
 
 async def test_columns_that_are_not_found_can_be_named(
@@ -280,6 +289,9 @@ async def test_columns_that_are_not_found_can_be_named(
     assert (job["status"], job["problem"]["code"], job["problem"]["fields"]) == (
         "failed", "columns-missing", ["receipt_number", "amount"],
     )  # fmt: skip
+    assert job["problem"]["zh"] == (
+        "未找到以下字段对应的列：小票号（receipt_number）、金额（amount）。请在 mapping 中指定。"
+    )
     answer = await client.patch(
         f"/v1/imports/{job['id']}",
         headers=world.headers("manager", If_Match=f'"v{job["version"]}"'),
@@ -291,3 +303,61 @@ async def test_columns_that_are_not_found_can_be_named(
     assert [column["field"] for column in job["columns"]] == [
         "receipt_number", "occurred_at", "amount",
     ]  # fmt: skip
+
+
+RECEIPTS = """小票号,日期,会员卡号,书名,数量,单价,金额,门店,original receipt no,导购
+C0001,2026-11-01,HK1,红楼梦,1,48,48,S01,,甲
+C0002,2026-11-01,HK1,西游记,2,30,50,S01,,甲
+C0003,2026-11-02,HK1,红楼梦,-1,48,-48,S01,C0001,乙
+C0002,2026-11-03,HK1,西游记,-1,25,-25,S01,,乙
+0009,2026-11-03,HK1,聊斋,1,20,20,S01,,乙
+C0009,2026-11-03,HK1,聊斋,-1,20,-20,S01,,乙
+C0010,2026-11-03,HK1,论语,一,20,二十,S99,,乙
+"""
+
+
+async def test_a_c_before_a_number_cancels_only_where_the_row_takes_back(
+    client: httpx.AsyncClient, world: World, database: Database, settings: Settings,
+    cards: list[dict[str, Any]],
+) -> None:  # fmt: skip
+    job = await upload(client, world, RECEIPTS.encode(), kind="purchases", source="till-1")
+    job = await step(client, world, database, settings, job)
+    assert job["counts"] == {
+        "rows": 7, "good": 6, "refused": 1, "refund": 3, "amount-differs": 1, "bad-quantity": 1,
+        "unknown-store": 1,
+    }  # fmt: skip
+    preview = await report(client, world, job)
+    assert [one["en"] for one in preview["sentences"][1:3]] == [
+        "6 rows can be imported.", "Columns that are not used: 导购.",
+    ]  # fmt: skip
+    listed = await client.get(f"/v1/imports/{job['id']}/errors", headers=world.headers("manager"))
+    assert [(row["row"], row["column_name"], row["code"]) for row in listed.json()["items"]] == [
+        (3, "金额", "amount-differs"), (8, "数量", "bad-quantity"), (8, "门店", "unknown-store"),
+    ]  # fmt: skip
+    job = await ask(client, world, job, "run")
+    job = await step(client, world, database, settings, job)
+    assert await rows_of(
+        database,
+        "SELECT p.receipt_number, p.amount, s.receipt_number FROM purchase AS p"
+        " LEFT JOIN purchase AS s ON s.id = p.refund_of_id ORDER BY 1",
+    ) == [
+        ("0009", Decimal("20.00"), None),
+        ("C0001", Decimal("48.00"), None),
+        ("C0002", Decimal("50.00"), None),
+        ("C0002-R", Decimal("25.00"), "C0002"),
+        ("C0003", Decimal("48.00"), "C0001"),
+        ("C0009", Decimal("20.00"), "0009"),
+    ]
+    text_zh = (await report(client, world, job))["text_zh"]
+    assert "1 行单价×数量与金额不符，以金额为准。" in text_zh
+    assert "1 行有错误，未导入：1 处数量无法识别；1 处门店不存在。" in text_zh
+
+
+async def test_a_discount_explains_an_amount_and_half_cents_are_no_contradiction(
+    client: httpx.AsyncClient, world: World, database: Database, settings: Settings
+) -> None:
+    content = "小票号,日期,数量,单价,优惠,金额\nR1,2026-11-01,3,3.33,,10\nR2,2026-11-01,1,48,8,40\n"
+    content += "R3,2026-11-01,1,48,8,48\nR4,2026-11-01,1,48,8,41\n"
+    job = await upload(client, world, content.encode(), kind="purchases", source="till-1")
+    job = await step(client, world, database, settings, job)
+    assert job["counts"] == {"rows": 4, "good": 4, "no-customer": 4, "amount-differs": 1}
