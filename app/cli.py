@@ -431,10 +431,13 @@ def import_(
     yes: Annotated[bool, typer.Option("--yes", help="Run it without asking.")] = False,
     resume: Annotated[str | None, typer.Option(help="Go on with this import.")] = None,
     undo: Annotated[str | None, typer.Option(help="Take back what this import wrote.")] = None,
+    errors: Annotated[
+        str | None, typer.Option(help="List what is the matter with this import's rows, as CSV.")
+    ] = None,
 ) -> None:
     """Bring a file in: check it, show the preview, write it; or go on with one, or undo it."""
-    if (file is not None) + (resume is not None) + (undo is not None) != 1:
-        raise typer.BadParameter("name a file, or --resume ID, or --undo ID")
+    if sum(given is not None for given in (file, resume, undo, errors)) != 1:
+        raise typer.BadParameter("name a file, or --resume ID, or --undo ID, or --errors ID")
     if file is not None and not file.is_file():
         raise typer.BadParameter(f"there is no file {file}")
     settings = _settings()
@@ -448,7 +451,9 @@ def import_(
 
         try:
             async with _database(settings) as database:
-                if undo is not None:
+                if errors is not None:
+                    await command.list_errors(database, command.read_id(errors))
+                elif undo is not None:
                     await command.undo(database, settings, command.read_id(undo))
                 elif resume is not None:
                     await command.resume(
