@@ -171,7 +171,7 @@ async def _worked(database: Database, settings: Settings, import_id: UUID) -> Im
     work = asyncio.create_task(advance(database, settings, import_id))
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
                TimeRemainingColumn())  # fmt: skip
-    with Progress(*columns) as progress:
+    with Progress(*columns, transient=True) as progress:
         bar = progress.add_task("", total=None)
         while not work.done():
             await asyncio.wait({work}, timeout=_LOOK_EVERY_SECONDS)

@@ -9,7 +9,7 @@ from app.core.config import Settings
 from app.core.database import Database
 from app.core.ids import new_id
 from app.jobs import import_command as command
-from tests.support.world import World
+from tests.support.world import World, build_world
 
 FILE = (
     "姓名,手机,性别,门店,推荐人\n"
@@ -28,10 +28,12 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return file
 
 
-async def test_a_check_shows_a_line_a_column_and_the_first_rows_of_each_error(
-    database: Database, settings: Settings, world: World, path: Path,
+async def test_a_check_shows_columns_and_errors_and_is_gone_on_with_and_undone(
+    fresh_database: Database, settings: Settings, path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
+    database = fresh_database
+    await build_world(database)
     await command.import_file(database, settings, path, {"kind": "cards"}, confirm=lambda: False)
     shown = capsys.readouterr().out
     assert "\x1b" not in shown
@@ -52,6 +54,25 @@ async def test_a_check_shows_a_line_a_column_and_the_first_rows_of_each_error(
     listed = capsys.readouterr().out.splitlines()
     assert len(listed) == 1 + 2 * 7
     assert listed[1].startswith("3,2,手机,bad-phone,refused,not a valid phone number,")
+
+    await command.resume(database, settings, import_id, confirm=lambda: True)
+    assert "2 rows imported.\n" in capsys.readouterr().out
+    await command.undo(database, settings, import_id)
+    assert "已撤销：移除 2 项。  Undone: 2 items removed." in capsys.readouterr().out
+
+
+async def test_a_file_that_lacks_a_column_shows_what_there_is_and_names_the_field(
+    fresh_database: Database, settings: Settings, path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    await build_world(fresh_database)
+    path.write_text("单号,付款时间,应收款\nR1,2026-11-01,10\n", encoding="utf-8")
+    body = {"kind": "purchases", "source": "till-1"}
+    with pytest.raises(command.ImportCommandError):
+        await command.import_file(fresh_database, settings, path, body, confirm=lambda: True)
+    shown = capsys.readouterr().out
+    assert "应收款" in shown
+    assert "No column was found for: Amount (amount)." in " ".join(shown.split())
 
 
 @pytest.mark.parametrize(
@@ -98,16 +119,3 @@ async def test_an_import_that_is_not_there_is_refused_with_a_sentence(
     ):
         with pytest.raises(command.ImportCommandError, match="There is no such thing"):
             await attempt
-
-
-async def test_a_confirmed_import_is_run_and_undone(
-    database: Database, settings: Settings, world: World, path: Path,
-    capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
-    await command.import_file(database, settings, path, {"kind": "cards"}, confirm=lambda: True)
-    shown = capsys.readouterr().out
-    assert "2 rows imported.\n" in shown
-    await command.undo(
-        database, settings, command.read_id(shown.split("--resume ")[1].split()[0])
-    )  # fmt: skip
-    assert "已撤销：移除 2 项。  Undone: 2 items removed." in capsys.readouterr().out
