@@ -1,14 +1,18 @@
 """``huike import`` at a terminal of 80 columns: what it shows, what it asks, why it refuses."""
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from rich.console import Console
 
 from app.core.config import Settings
 from app.core.database import Database
 from app.core.ids import new_id
 from app.jobs import import_command as command
+from app.vocabulary import ImportKind
 from tests.support.world import World, build_world
 
 FILE = (
@@ -61,6 +65,24 @@ async def test_a_check_shows_columns_and_errors_and_is_gone_on_with_and_undone(
     assert "已撤销：移除 2 项。  Undone: 2 items removed." in capsys.readouterr().out
 
 
+def test_what_stands_in_brackets_in_a_file_is_shown_as_it_is() -> None:
+    seen = SimpleNamespace(
+        file_name="[/a].csv",
+        kind=ImportKind.CARDS,
+        columns=[
+            SimpleNamespace(name="[/书]", field="name"),
+            SimpleNamespace(name="b", field=None),
+        ],
+        fields=[SimpleNamespace(name="name", zh="姓名")],
+        sample=[["[/x]", "[red]限量[/red]", "beyond the names"]],
+    )
+    shown = io.StringIO()
+    command._show(Console(file=shown, width=200), seen)  # type: ignore[arg-type]
+    text = shown.getvalue()
+    assert [part in text for part in ("[/a].csv", "[/书]", "[/x]", "[red]限量[/red]")] == [True] * 4
+    assert "beyond" not in text
+
+
 async def test_a_file_that_lacks_a_column_shows_what_there_is_and_names_the_field(
     fresh_database: Database, settings: Settings, path: Path,
     capsys: pytest.CaptureFixture[str],
@@ -93,9 +115,9 @@ async def test_a_file_that_lacks_a_column_shows_what_there_is_and_names_the_fiel
             {"kind": "cads", "on_existing": "merge"},
             (
                 "kind: Must be one of 'cards', 'purchases' or 'interactions'. "
-                "须为 'cards', 'purchases' or 'interactions' 之一。\n"
+                "须为 cards、purchases、interactions 之一。\n"
                 "on_existing: Must be one of 'skip', 'update' or 'error'. "
-                "须为 'skip', 'update' or 'error' 之一。"
+                "须为 skip、update、error 之一。"
             ),
         ),
     ],
