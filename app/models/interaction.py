@@ -47,6 +47,8 @@ class Interaction(SQLModel, table=True):
         sa.CheckConstraint("cost >= 0", name="cost"),
         sa.Index(None, "customer_id", "occurred_at", "id"),
         sa.Index(None, "staff_id", "occurred_at"),
+        # Who kept the id of a caller's contact asks where it went.
+        sa.Index(None, "id"),
         # Aggregation for the cost to serve streams in this order and never visits the table.
         sa.Index(
             "ix_interaction_statistics",

@@ -162,12 +162,23 @@ async def list_unattached_interactions(
     )
 
 
-@router.get(ONE, summary="Read a contact without a card", responses=problems(*ON_READING))
+@router.get(ONE, summary="Read a contact by its id", responses=problems(*ON_READING, "card-erased"))
 async def get_unattached_interaction(
-    interaction_id: UnattachedInteractionId, actor: Reader, session: SessionDep
+    interaction_id: UnattachedInteractionId,
+    actor: Reader,
+    session: SessionDep,
+    response: Response,
 ) -> CallerContact:
-    """Return a contact that has no card; once it has one it is read with its customer."""
-    return _kept(await unattached_interactions.get_unattached(session, interaction_id), actor)
+    """Return a contact; once it has a card, `customer_id` and `Content-Location` say which."""
+    found = await unattached_interactions.find_caller_contact(session, interaction_id)
+    if isinstance(found, UnattachedInteraction):
+        return _kept(found, actor)
+    response.headers["Content-Location"] = (
+        f"/v1/customers/{found.customer_id}/interactions/{found.id}"
+    )
+    return CallerContact.model_validate(
+        {**found.model_dump(), "customer": None, "awaits": None}, extra="ignore"
+    )
 
 
 @router.post(

@@ -19,6 +19,7 @@ from app.rules.access import Actor
 from app.services.changes import page_of
 from app.services.interaction_recording import tell
 from app.services.interactions import find_interaction, lock_card
+from app.services.survivors import surviving_id
 from app.vocabulary import Action, DomainEvent
 
 
@@ -40,6 +41,26 @@ async def list_unattached(
     query = query.order_by(*(part.desc() for part in position)).limit(limit + 1)
     rows = (await session.scalars(query)).all()
     return page_of(rows, limit, lambda row: [row.occurred_at.isoformat(), str(row.id)])
+
+
+async def find_caller_contact(
+    session: AsyncSession, interaction_id: UUID
+) -> UnattachedInteraction | Interaction:
+    """Return a contact without a card, or the one that it has become on its card.
+
+    Raises:
+        NotFoundError: there is none.
+        GoneError: the person of its card was erased.
+    """
+    kept = await session.get(UnattachedInteraction, interaction_id, populate_existing=True)
+    if kept is not None:
+        return kept
+    joined = await session.scalar(select(Interaction).where(col(Interaction.id) == interaction_id))
+    if joined is None:
+        raise NotFoundError("There is no such interaction.", detail_zh="没有这条互动。")
+    # An erased card's contacts are figures, and nobody's to read.
+    await surviving_id(session, joined.customer_id)
+    return joined
 
 
 async def get_unattached(session: AsyncSession, interaction_id: UUID) -> UnattachedInteraction:

@@ -19,6 +19,8 @@ SIGNED_BODIES = (EventBatch,)
 FOR_STAFF_ONLY = frozenset({"delete_token"})
 # What is known of an erasure, and of what was shown before it, is not the person's data.
 OF_ERASED_TOO = frozenset({"list_disclosures", "list_erasures_of_customer", "get_erasure"})
+# What came without a card and has one now: the answer says where it is.
+LED_TO_CARDS = frozenset({"get_unattached_interaction"})
 # Checked by ourselves, so that a missing one is answered by a problem of its own.
 REQUIRED_HEADERS: dict[str, dict[str, Any]] = {
     "Idempotency-Key": {
@@ -97,7 +99,8 @@ HEADERS: dict[str, dict[str, Any]] = {
     },
     "ContentLocation": {
         "description": "Sent where the id is that of a merged card: the same address with the id "
-        "of the surviving card, whose data the answer holds.",
+        "of the surviving card, whose data the answer holds; or where a contact has joined a "
+        "card: its address there.",
         "schema": {
             "type": "string",
             "examples": ["/v1/customers/0193a1c2-d3e4-7f00-8000-00000000c001"],
@@ -270,7 +273,7 @@ def _add_headers(operation: dict[str, Any], route: RouteContext, schemas: dict[s
         if status.startswith("2"):
             if _has_version(response, schemas) or operation["operationId"] in OF_CARD_VERSION:
                 wanted["ETag"] = "ETag"
-            if surviving_customer in calls:
+            if surviving_customer in calls or operation["operationId"] in LED_TO_CARDS:
                 wanted["Content-Location"] = "ContentLocation"
             if idempotent in calls:
                 wanted["Idempotency-Replayed"] = "IdempotencyReplayed"

@@ -103,8 +103,8 @@ async def test_a_caller_nobody_knows_is_kept_and_joins_the_card_that_gets_the_id
     shared = (one.keys() & first.keys()) - {"customer_id"}
     assert {name: one[name] for name in shared} == {name: first[name] for name in shared}
     assert (one["customer_id"], one["version"]) == (card["id"], 1)
-    gone = await client.get(f"/v1/interactions/{first['id']}", headers=world.headers())
-    assert gone.status_code == 404
+    led = await client.get(f"/v1/interactions/{first['id']}", headers=world.headers())
+    assert (led.status_code, led.json()["customer_id"]) == (200, card["id"])
     stats = await service_stats(database, card["id"])
     assert stats is not None
     assert stats.contacts == stats.inbound_365 == 2
@@ -115,6 +115,10 @@ async def test_a_caller_nobody_knows_is_kept_and_joins_the_card_that_gets_the_id
     assert [(e["action"], e["fields"]) for e in trail.json()["items"]] == [
         ("attached", ["customer_id"]), ("created", []),
     ]  # fmt: skip
+    erased = await client.post(f"/v1/customers/{card['id']}/erasures", headers=world.headers())
+    assert erased.json()["status"] == "done"
+    gone = await client.get(f"/v1/interactions/{first['id']}", headers=world.headers())
+    assert gone.status_code == 410
 
 
 async def test_an_identity_given_to_an_old_card_brings_what_waited_for_it(
@@ -153,6 +157,15 @@ async def test_somebody_says_whose_contact_it_was_and_saying_so_twice_is_fine(
     rows = await contact_counts(database)
     assert rows["interaction"] == before["interaction"] + 1
     assert rows["unattached_interaction"] == before["unattached_interaction"] - 1
+    address = f"/v1/interactions/{nobody['id']}"
+    led = await client.get(address, headers=world.headers("clerk"))
+    assert led.headers["content-location"] == (
+        f"/v1/customers/{card['id']}/interactions/{nobody['id']}"
+    )
+    assert led.json() == nobody | {"customer_id": card["id"]}
+    assert (
+        await client.get(f"/v1/interactions/{new_id()}", headers=world.headers("clerk"))
+    ).status_code == 404
     again, elsewhere = await attach(card["id"]), await attach(other["id"])
     assert (again.status_code, again.json()) == (200, answer.json())
     assert elsewhere.status_code == 404
