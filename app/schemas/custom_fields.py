@@ -110,47 +110,21 @@ class CustomFieldChange(Patch):
 class CustomFieldRead(Output):
     """A field of the cards of a kind."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "id": "0193a1c2-d3e4-7f00-8000-000000000009",
-                    "kind": "individual",
-                    "code": "reads_in",
-                    "label_en": "Reads in",
-                    "label_zh": "阅读语言",
-                    "type": "multi_choice",
-                    "section": "education",
-                    "choices": _CHOICES,
-                    "is_required": False,
-                    "minimum": None,
-                    "maximum": None,
-                    "help_en": None,
-                    "help_zh": None,
-                    "position": 0,
-                    "archived_at": None,
-                    "version": 1,
-                    "created_at": "2026-11-21T10:30:00Z",
-                    "updated_at": "2026-11-21T10:30:00Z",
-                }
-            ]
-        }
-    )
-
-    id: UUID
+    # Shown field by field: FastAPI leaves nulls out of an example of the whole.
+    id: UUID = Field(examples=["0193a1c2-d3e4-7f00-8000-000000000009"])
     kind: CustomerKind
     code: str = Field(examples=["reads_in"])
     label_en: str = Field(examples=["Reads in"])
     label_zh: str = Field(examples=["阅读语言"])
-    type: FieldType
-    section: FieldGroup
-    choices: list[ChoiceRead] | None
+    type: FieldType = Field(examples=["multi_choice"])
+    section: FieldGroup = Field(examples=["education"])
+    choices: list[ChoiceRead] | None = Field(examples=[_CHOICES])
     is_required: bool
     minimum: str | None
     maximum: str | None
     help_en: str | None
     help_zh: str | None
-    position: int
+    position: int = Field(examples=[0])
     archived_at: datetime | None = Field(description="Since when it is out of use.")
     version: int = Field(examples=[1])
     created_at: datetime
