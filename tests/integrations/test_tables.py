@@ -70,6 +70,54 @@ def test_a_sheet_that_one_cell_makes_huge_is_refused_and_colours_do_no_harm() ->
     assert list(xlsx_rows(workbook(*table, (1_048_575, 16_383, None)))) == [[["小票号"], ["R1"]]]
 
 
+def sheet_of(cells: str) -> bytes:
+    """Return a workbook whose sheet is written in this way."""
+    file = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(workbook((0, 0, "小票号")))) as plain,
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
+        for name in plain.namelist():
+            sheet = f"<worksheet><sheetData>{cells}</sheetData></worksheet>".encode()
+            archive.writestr(name, sheet if "sheet1" in name else plain.read(name))
+    return file.getvalue()
+
+
+FAR = '<v>1</v></c><c r="XFD1048576"><v>1</v></c></row>'
+
+
+@pytest.mark.parametrize(
+    ("cells", "code"),
+    [
+        (f'<row r="1"><c r="A1">{FAR}', "too-large-inside"),
+        ('<row r="1"><c r = "xfd1048576"><v>1</v></c></row>', "too-large-inside"),
+        (f'<x:row xmlns:x="a"/><row {" " * 300}><c {" " * 300}>{FAR}', "too-large-inside"),
+        ("<row/>" * 60_000 + f"<row>{'<c/>' * 900}<c><v>1</v></c></row>", "too-large-inside"),
+        ('<row r="1"><c r="A1" a=1><v>1</v></c></row>', "bad-xlsx"),
+        ('<row r="1"><c r="A99999999"><v>1</v></c></row>', "bad-xlsx"),
+        ('<row r="1"><c r="AAAA1"><v>1</v></c></row>', "bad-xlsx"),
+    ],
+)
+def test_a_huge_sheet_is_refused_however_its_cells_are_written(cells: str, code: str) -> None:
+    with pytest.raises(UnreadableFileError) as refused:
+        list(xlsx_rows(sheet_of(cells)))
+    assert refused.value.code == code
+
+
+def test_cells_that_follow_one_another_are_read() -> None:
+    written = "<row><c><v>1</v></c><c/><c><v>2</v></c></row>"
+    assert list(xlsx_rows(sheet_of(written))) == [[["1", "", "2"]]]
+
+
+def test_a_workbook_of_two_programs_is_none() -> None:
+    file = io.BytesIO(sheet_of("<row><c><v>1</v></c></row>"))
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.writestr("content.xml", "<x/>")
+    with pytest.raises(UnreadableFileError) as refused:
+        list(xlsx_rows(file.getvalue()))
+    assert refused.value.code == "bad-xlsx"
+
+
 def test_a_workbook_that_hides_how_large_it_is_cannot_be_read() -> None:
     file = io.BytesIO(workbook((0, 0, "小票号"), (1, 0, "R1")))
     with zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED) as archive:

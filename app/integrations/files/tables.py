@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
+from xml.parsers import expat
 
 from python_calamine import CalamineError, CalamineWorkbook
 
@@ -22,13 +23,12 @@ _LONGEST_ROW: Final = 4_000_000
 _XLSX_UNPACKED_LIMIT: Final = 2_000_000_000
 _XLSX_CELLS_LIMIT: Final = 50_000_000
 _READ_BYTES: Final = 4_000_000
-_LONGEST_TAG: Final = 300
-_ANY_COLUMN: Final = re.compile(rb"""r=["']([A-Z]{1,3})\d""")
-# Of cells that say something: one that is only coloured closes itself, and takes no room.
-_COLUMN_OF_FILLED: Final = re.compile(
-    rb"""<(?:\w{1,20}:)?c\s(?:[^>]{0,200}?\s)?r=["']([A-Z]{1,3})\d[^>]{0,200}(?<!/)>"""
-)
-_ROW: Final = re.compile(rb"""<(?:\w{1,20}:)?row\s(?:[^>]{0,200}?\s)?r=["'](\d{1,7})["']""")
+# Of each one the reader keeps a text: they cost more room than they take in the file.
+_SHARED_TEXTS_LIMIT: Final = 20_000_000
+_HOLDS_CELLS: Final = b"sheetData"
+_SHARED_TEXT: Final = re.compile(rb"[<:]si[\s/>]")
+# What the reader would take instead of the workbook, if that turned out to be none.
+_OTHER_PROGRAMS: Final = frozenset({"content.xml", "xl/workbook.bin"})
 _ROWS_AT_ONCE: Final = 10_000
 
 
@@ -104,12 +104,18 @@ def xlsx_rows(content: bytes) -> Iterator[list[Row]]:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             _check_size(archive)
         workbook = CalamineWorkbook.from_filelike(io.BytesIO(content))
+        names_alone = None
         for number in range(len(workbook.sheet_names)):
             sheet = workbook.get_sheet_by_index(number)
             if sheet.height > 1:
                 # Rows above the first filled one are there too, so that numbers are the sheet's.
                 yield from _blocks(sheet.to_python(skip_empty_area=False))
                 return
+            if sheet.height == 1 and names_alone is None:
+                names_alone = sheet
+        if names_alone is not None:
+            yield from _blocks(names_alone.to_python(skip_empty_area=False))
+            return
     except UnreadableFileError:
         raise
     except (CalamineError, zipfile.BadZipFile, zlib.error, ValueError, OSError) as error:
@@ -133,36 +139,119 @@ def _check_size(archive: zipfile.ZipFile) -> None:
     so that each part is unpacked here first, as far as was announced.
     """
     parts = archive.infolist()
-    if not any(part.filename.lower() == "xl/workbook.xml" for part in parts):
+    names = {part.filename.lower() for part in parts}
+    if "xl/workbook.xml" not in names or names & _OTHER_PROGRAMS:
         # A table of another program: what it says is repeated takes room as if it were there.
         raise _bad_workbook()
     if sum(part.file_size for part in parts) > _XLSX_UNPACKED_LIMIT:
         raise _too_large()
+    shared = 0
     for part in parts:
-        if _cells(archive, part, _ANY_COLUMN) > _XLSX_CELLS_LIMIT and (
-            _cells(archive, part, _COLUMN_OF_FILLED) > _XLSX_CELLS_LIMIT
-        ):
+        holds_cells, texts = _looked_over(archive, part)
+        shared += texts
+        if shared > _SHARED_TEXTS_LIMIT:
             raise _too_large()
+        if holds_cells:
+            _Cells().measure(archive, part)
 
 
-def _cells(archive: zipfile.ZipFile, info: zipfile.ZipInfo, columns: "re.Pattern[bytes]") -> int:
-    """Return how many cells the rectangle of a part has that is a sheet."""
-    width = height = 0
+def _looked_over(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> tuple[bool, int]:
+    """Tell whether a part may hold cells, and how many texts it shares with them."""
+    texts = 0
     with archive.open(info) as part:
         before = b""
         while read := part.read(_READ_BYTES):
             # What is cut in two here is looked at with the next piece.
             text = before + read
-            width = max([width, *map(_column_number, set(columns.findall(text)))])
-            height = max([height, *map(int, set(_ROW.findall(text)))])
-            before = text[-_LONGEST_TAG:]
-    return width * height
+            if _HOLDS_CELLS in text:
+                return True, texts
+            texts += len(_SHARED_TEXT.findall(text))
+            before = text[-len(_HOLDS_CELLS) :]
+    return False, texts
 
 
-def _column_number(letters: bytes) -> int:
+class _Cells:
+    """Counts the cells of a sheet that say something, and the rectangle that they need.
+
+    A cell that is only coloured has no value, and takes no room. One that does not say where it
+    is follows the one before it. The XML is read by its grammar: whatever way of writing it a
+    pattern of ours would overlook, the reader of workbooks would not.
+    """
+
+    def __init__(self) -> None:
+        self._row = self._column = 0
+        self._is_open = False
+        self._at: str | None = None
+        self._height = self._width = self._count = 0
+        self._columns: dict[str, int] = {}
+        # As the reader does: whatever the part says that it is written in.
+        self._parser = expat.ParserCreate("utf-8")
+        self._parser.StartElementHandler = self._begin
+        self._parser.StartDoctypeDeclHandler = self._refuse
+
+    def measure(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> None:
+        """Read a sheet to its end.
+
+        Raises:
+            UnreadableFileError: it is larger than would fit, or no XML.
+        """
+        try:
+            with archive.open(info) as part:
+                while read := part.read(_READ_BYTES):
+                    self._parser.Parse(read)
+                    if max(self._count, self._height * self._width) > _XLSX_CELLS_LIMIT:
+                        raise _too_large()
+            self._parser.Parse(b"", True)
+        except expat.ExpatError as error:
+            raise _bad_workbook() from error
+
+    def _begin(self, tag: str, attributes: dict[str, str]) -> None:
+        name = tag.rpartition(":")[2]
+        if name == "c":
+            self._at, self._is_open = attributes.get("r"), True
+            self._column = self._column + 1 if self._at is None else self._placed(self._at)
+        elif name in {"v", "is"}:
+            if self._is_open:
+                self._is_open = False
+                self._count += 1
+                self._width = max(self._width, self._column)
+                self._height = max(self._height, self._row_of_cell)
+        elif name == "row":
+            said = attributes.get("r")
+            self._row = self._row + 1 if said is None else _whole(said)
+            self._column = 0
+
+    def _placed(self, at: str) -> int:
+        """Return the column of a reference; its row is what counts for the cell, not its row's."""
+        letters = at.rstrip("0123456789")
+        column = self._columns.get(letters)
+        if column is None:
+            if not (letters.isascii() and letters.isalpha() and len(letters) <= 3):
+                raise _bad_workbook()
+            column = self._columns[letters] = _column_number(letters.upper())
+        return column
+
+    @property
+    def _row_of_cell(self) -> int:
+        at = self._at
+        return self._row if at is None else _whole(at[len(at.rstrip("0123456789")) :])
+
+    @staticmethod
+    def _refuse(*_: object) -> None:
+        """Refuse a document that declares what its own words mean: no workbook does."""
+        raise _bad_workbook()
+
+
+def _whole(digits: str) -> int:
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= 7):
+        raise _bad_workbook()
+    return int(digits)
+
+
+def _column_number(letters: str) -> int:
     number = 0
     for letter in letters:
-        number = number * 26 + letter - 64
+        number = number * 26 + ord(letter) - 64
     return number
 
 
