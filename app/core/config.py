@@ -96,6 +96,9 @@ class Settings(BaseSettings):
     upload_deadline_seconds: float = Field(
         default=900.0, gt=0, description="For the whole of an imported file to arrive."
     )
+    upload_gap_seconds: float = Field(
+        default=30.0, gt=0, description="An upload of which nothing more comes for so long ends."
+    )
 
     webhook_tolerance_seconds: Annotated[int, Field(gt=0)] = 300
     token_idle_minutes: Annotated[int, Field(gt=0)] = 60 * 12

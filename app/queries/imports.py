@@ -14,6 +14,13 @@ import asyncpg
 
 _ADD_CHUNK = "INSERT INTO import_chunk (import_id, number, body) VALUES ($1, $2, $3)"
 _CHUNK = "SELECT body FROM import_chunk WHERE import_id = $1 AND number = $2"
+_ADOPT_CHUNKS: Final = (
+    "DELETE FROM import_chunk WHERE import_id = $1 AND NOT number BETWEEN $2 AND $2 + $3 - 1",
+    "UPDATE import_chunk SET number = number - $2 WHERE import_id = $1",
+)
+_DISCARD_CHUNKS = """
+DELETE FROM import_chunk WHERE import_id = $1 AND number BETWEEN $2 AND $2 + $3 - 1
+"""
 _FORGET: Final = {
     "file": "DELETE FROM import_chunk WHERE import_id = $1",
     "rows": "DELETE FROM import_row WHERE import_id = $1",
@@ -93,6 +100,11 @@ WHERE id IN (
     ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED)
 RETURNING id
 """
+# An upload that was killed while its import ended has left parts that are nobody's.
+_FORGET_ORPHANS = """
+DELETE FROM import_chunk AS c USING import_job AS j
+WHERE c.import_id = j.id AND c.number < 0 AND j.status IN ('done', 'undone', 'cancelled')
+"""
 _FORGET_GIVEN_UP = tuple(
     f"DELETE FROM {table} WHERE import_id = ANY($1::uuid[])"  # noqa: S608
     for table in ("import_chunk", "import_row", "import_line")
@@ -104,12 +116,29 @@ async def give_up(connection: Any, before: datetime, at: datetime, limit: int) -
     ids = [row["id"] for row in await connection.fetch(_GIVE_UP, before, at, limit)]
     for statement in _FORGET_GIVEN_UP:
         await connection.execute(statement, ids)
+    await connection.execute(_FORGET_ORPHANS)
     return len(ids)
 
 
 async def add_chunk(connection: Any, import_id: UUID, number: int, body: bytes) -> None:
     """Keep a part of the file."""
     await connection.execute(_ADD_CHUNK, import_id, number, body)
+
+
+async def adopt_chunks(connection: Any, import_id: UUID, first: int, count: int) -> bool:
+    """Make the parts from number ``first`` on the import's file, and delete all others.
+
+    Tell whether they were all there; the parts themselves are not written once more.
+    """
+    for statement in _ADOPT_CHUNKS:
+        arguments = (import_id, first, count) if "$3" in statement else (import_id, first)
+        done = await connection.execute(statement, *arguments)
+    return str(done) == f"UPDATE {count}"
+
+
+async def discard_chunks(connection: Any, import_id: UUID, first: int, count: int) -> None:
+    """Delete the parts from number ``first`` on."""
+    await connection.execute(_DISCARD_CHUNKS, import_id, first, count)
 
 
 async def chunk(connection: Any, import_id: UUID, number: int) -> bytes | None:

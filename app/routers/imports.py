@@ -1,8 +1,10 @@
 """Files that are brought in: cards, purchases, contacts."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Response
+from fastapi.responses import JSONResponse
 
 from app.core import clock
 from app.rules.access import Actor
@@ -14,7 +16,7 @@ from app.schemas.imports import (
     ImportRead,
     ImportReport,
 )
-from app.services import import_told, imports
+from app.services import import_told, import_uploads, imports
 from app.services.import_answers import import_read, import_report
 from app.services.import_errors_csv import findings_csv
 from app.vocabulary import ImportKind, ImportStatus, Permission
@@ -27,8 +29,9 @@ from app.web.answers import (
     position_after,
     set_created,
 )
-from app.web.dependencies import Allow, Idempotent, SessionDep, SettingsDep
+from app.web.dependencies import Allow, DatabaseDep, Idempotent, SessionDep, SettingsDep
 from app.web.documentation import ANY_REQUEST, SIGNED_IN, problems
+from app.web.files import ReceivedFile
 from app.web.pagination import Cursor, Limit, Page
 from app.web.parameters import CheckedImportId, EndedImportId, ImportId, OpenImportId
 from app.web.preconditions import IfMatch, seen_version, set_etag
@@ -71,24 +74,38 @@ async def create_import(
 @router.put(
     "/{import_id}/file",
     summary="Send an import's file",
-    responses=problems(*SIGNED_IN, *ANY_REQUEST, "not-found", "invalid-transition"),
+    responses={
+        200: {"model": ImportRead, "description": "The import, which waits to be checked."},
+        **problems(*SIGNED_IN, *ANY_REQUEST, "not-found", "invalid-transition"),
+    },
     openapi_extra=_BINARY,
+    response_class=Response,
 )
 async def upload_import_file(
     import_id: ImportId,
-    request: Request,
     actor: Importer,
     session: SessionDep,
-    response: Response,
-) -> ImportRead:
+    database: DatabaseDep,
+    settings: SettingsDep,
+) -> Response:
     """Take a CSV or XLSX file as it is, up to 300 MB unless the operator says otherwise.
 
     It is checked by a worker; read the import until its `status` is `checked`. Sent again, the
-    new file takes the place of the old one.
+    new file takes the place of the old one; of two that are sent at once, the one that is there
+    first, and the other is answered 409. One that breaks off, or of which nothing more comes for
+    30 seconds, leaves everything as it was.
     """
-    job = await imports.store_file(session, actor, import_id, request.stream())
-    set_etag(response, job.version)
-    return import_read(job, clock.now())
+    await import_uploads.check_takes_file(session, import_id)
+
+    async def receive(body: AsyncIterator[bytes]) -> Response:
+        job = await import_uploads.receive_file(
+            database, actor, import_id, body, settings.upload_gap_seconds
+        )
+        answer = JSONResponse(import_read(job, clock.now()).model_dump(mode="json"))
+        set_etag(answer, job.version)
+        return answer
+
+    return ReceivedFile(receive)
 
 
 @router.get("", summary="List imports", responses=problems(*ON_LISTING))

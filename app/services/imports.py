@@ -1,6 +1,5 @@
 """Imports: made, given their file, changed, started, cancelled, undone, reported."""
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -12,7 +11,7 @@ from sqlmodel import col
 
 from app.core import clock
 from app.core.database import raw_connection
-from app.core.errors import ConflictError, PreconditionFailedError
+from app.core.errors import ConflictError, InvalidInputError, PreconditionFailedError
 from app.core.ids import new_id
 from app.core.queue import enqueue
 from app.models import ImportJob, Source
@@ -28,9 +27,8 @@ OBJECT_TYPE: Final = "import"
 JOB: Final = "import"
 """The name under which an import's next step is queued."""
 PART_BYTES: Final = 1_000_000
-SPEAK_EVERY_SECONDS: Final = 5.0
 ENDED: Final = frozenset({ImportStatus.DONE, ImportStatus.UNDONE, ImportStatus.CANCELLED})
-_TAKES_A_FILE: Final = frozenset(
+TAKES_A_FILE: Final = frozenset(
     {ImportStatus.AWAITING_FILE, ImportStatus.UPLOADED, ImportStatus.CHECKED, ImportStatus.FAILED}
 )
 
@@ -150,7 +148,9 @@ async def lock_import(session: AsyncSession, import_id: UUID) -> ImportJob:
 async def store_file(
     session: AsyncSession, actor: Actor, import_id: UUID, parts: AsyncIterable[bytes]
 ) -> ImportJob:
-    """Keep a file as it arrives, and have it checked; another one that was there is forgotten.
+    """Keep a file that is at hand, and have it checked; another one that was there is forgotten.
+
+    One that arrives over a line is received by :mod:`app.services.import_uploads`.
 
     Raises:
         NotFoundError: there is no such import.
@@ -158,52 +158,43 @@ async def store_file(
         InvalidInputError: the file is empty.
     """
     job = await lock_import(session, import_id)
-    _check_status(job, _TAKES_A_FILE)
+    check_status(job, TAKES_A_FILE)
     connection = await raw_connection(session)
-    await queries.forget(connection, import_id, "file", "rows", "lines", "findings")
-    pending, number, size = bytearray(), 0, 0
-    async for part in _as_it_arrives(connection, parts):
-        pending += part
+    await queries.forget(connection, import_id, "file")
+    number, size = 0, 0
+    async for part in in_parts(parts):
+        await queries.add_chunk(connection, import_id, number, part)
+        number += 1
         size += len(part)
-        while len(pending) >= PART_BYTES:
-            await queries.add_chunk(connection, import_id, number, bytes(pending[:PART_BYTES]))
-            del pending[:PART_BYTES]
-            number += 1
     if size == 0:
-        raise unacceptable("", "empty", "The file is empty.", "文件为空。")
-    if pending:
-        await queries.add_chunk(connection, import_id, number, bytes(pending))
-    job.file_bytes = size
-    await _to_be_checked(session, job)
-    await record_action(session, actor, Action.CHANGED, OBJECT_TYPE, job.id, ["file"])
+        raise empty_file()
+    await take_file(session, actor, job, size)
     return job
 
 
-async def _as_it_arrives(
-    connection: Any, parts: AsyncIterable[bytes]
-) -> AsyncGenerator[bytes, None]:
-    """Yield the parts, and speak to the database now and then while they come slowly.
+async def in_parts(arriving: AsyncIterable[bytes]) -> AsyncGenerator[bytes, None]:
+    """Yield bytes that come as they come in parts of the size that is stored."""
+    pending = bytearray()
+    async for part in arriving:
+        pending += part
+        while len(pending) >= PART_BYTES:
+            yield bytes(pending[:PART_BYTES])
+            del pending[:PART_BYTES]
+    if pending:
+        yield bytes(pending)
 
-    It would end a transaction in which nothing is said for long.
-    """
-    arriving = aiter(parts)
-    spoken_at = clock.monotonic_seconds()
-    while True:
-        following = asyncio.ensure_future(anext(arriving, None))
-        try:
-            while True:
-                arrived, _ = await asyncio.wait({following}, timeout=SPEAK_EVERY_SECONDS)
-                if not arrived or clock.monotonic_seconds() - spoken_at > SPEAK_EVERY_SECONDS:
-                    await connection.execute("SELECT 1")
-                    spoken_at = clock.monotonic_seconds()
-                if arrived:
-                    break
-        finally:
-            following.cancel()
-        part = following.result()
-        if part is None:
-            return
-        yield part
+
+def empty_file() -> InvalidInputError:
+    """Return the refusal of a file without a byte."""
+    return unacceptable("", "empty", "The file is empty.", "文件为空。")
+
+
+async def take_file(session: AsyncSession, actor: Actor, job: ImportJob, size: int) -> None:
+    """Have a file that is there checked; what was read of another one is forgotten."""
+    await queries.forget(await raw_connection(session), job.id, "rows", "lines", "findings")
+    job.file_bytes = size
+    await _to_be_checked(session, job)
+    await record_action(session, actor, Action.CHANGED, OBJECT_TYPE, job.id, ["file"])
 
 
 async def _to_be_checked(session: AsyncSession, job: ImportJob) -> None:
@@ -250,7 +241,7 @@ async def change_import(
             detail_zh="该导入在您读取之后已有变化。",
             members={"changed_fields": ["status"]},
         )
-    _check_status(job, _TAKES_A_FILE)
+    check_status(job, TAKES_A_FILE)
     changed = given.changes()
     _check_fields(job.kind, changed.get("mapping"))
     if "mapping" in changed:
@@ -275,7 +266,7 @@ async def run_import(session: AsyncSession, actor: Actor, import_id: UUID) -> Im
         ConflictError: it has not been checked, runs already, or has ended.
     """
     job = await lock_import(session, import_id)
-    _check_status(job, {ImportStatus.CHECKED})
+    check_status(job, {ImportStatus.CHECKED})
     job.status, job.started_at = ImportStatus.RUNNING, clock.now()
     job.phase, job.position, job.rows_done, job.settled_to = "write", 0, 0, None
     await save(session, job)
@@ -294,7 +285,7 @@ async def cancel_import(session: AsyncSession, actor: Actor, import_id: UUID) ->
         ConflictError: it has ended already, or is being undone.
     """
     job = await lock_import(session, import_id)
-    _check_status(job, frozenset(ImportStatus) - ENDED - {ImportStatus.UNDOING})
+    check_status(job, frozenset(ImportStatus) - ENDED - {ImportStatus.UNDOING})
     if job.status in {ImportStatus.RUNNING, ImportStatus.CHECKING}:
         job.is_cancelling = True
     else:
@@ -316,7 +307,7 @@ async def undo_import(session: AsyncSession, actor: Actor, import_id: UUID) -> I
         ConflictError: it has not run, or was undone.
     """
     job = await lock_import(session, import_id)
-    _check_status(job, {ImportStatus.DONE, ImportStatus.CANCELLED})
+    check_status(job, {ImportStatus.DONE, ImportStatus.CANCELLED})
     job.status, job.phase, job.settled_to = ImportStatus.UNDOING, "undo", None
     # From the end: refunds go before the sales that they refer to.
     job.position = 2**62
@@ -328,7 +319,12 @@ async def undo_import(session: AsyncSession, actor: Actor, import_id: UUID) -> I
     return job
 
 
-def _check_status(job: ImportJob, wanted: set[ImportStatus] | frozenset[ImportStatus]) -> None:
+def check_status(job: ImportJob, wanted: set[ImportStatus] | frozenset[ImportStatus]) -> None:
+    """Let pass an import in one of these states.
+
+    Raises:
+        ConflictError: it is in another one (409 ``invalid-transition``).
+    """
     if job.status not in wanted:
         raise ConflictError(
             f"The import is {job.status}; that is not possible now.",

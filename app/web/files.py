@@ -1,4 +1,4 @@
-"""Files that are sent while they are made.
+"""Files that are sent while they are made, and files that are received.
 
 A file that breaks off is noticed, since the connection is closed: CSV ends without its last chunk,
 XLSX before its announced length. What fails before the first byte is answered as a problem.
@@ -6,11 +6,12 @@ XLSX before its announced length. What fails before the first byte is answered a
 
 import asyncio
 import io
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import Any, BinaryIO, Final
 
-from starlette.responses import StreamingResponse
-from starlette.types import Send
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from app.core import clock
 from app.core.config import Settings
@@ -61,6 +62,23 @@ class MadeFile(StreamingResponse):
         finally:
             # Whatever has ended it, nothing stays open: no file, no transaction.
             await chunks.aclose()
+
+
+class ReceivedFile(Response):
+    """An answer for which the request's body is received first, as it comes.
+
+    The request's own transaction is over by then: a body that comes slowly holds no connection to
+    the database. ``take`` is given the body, and returns the answer.
+    """
+
+    def __init__(self, take: Callable[[AsyncIterator[bytes]], Awaitable[Response]]) -> None:
+        super().__init__()
+        self._take = take
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Receive the body, and send the answer."""
+        answer = await self._take(Request(scope, receive).stream())
+        await answer(scope, receive, send)
 
 
 async def chunks_of(file: BinaryIO) -> Chunks:
