@@ -34,7 +34,8 @@ class ImportJob(SQLModel, table=True):
     ``mapping`` says for each field the number of its column, as proposed and as ``wanted``;
     ``sample`` shows rows, phones and the like masked. ``phase`` and ``position`` are moved in the
     transaction of the rows they count.
-    ``counts`` is ``{"checked": {code: rows}, "run": {code: number}}``.
+    ``counts`` is ``{"checked": {code: rows}, "run": {code: number}}``, and ``"takes"`` while
+    nothing has come of taking the file up so often.
     """
 
     __tablename__ = "import_job"

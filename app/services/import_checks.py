@@ -23,6 +23,8 @@ from app.services.import_values import ImportContext
 from app.services.imports import lock_import, save
 from app.vocabulary import ImportKind, ImportStatus, ReceiptRule
 
+TAKES_ALLOWED: Final = 3
+"""How often a file is taken up without anything having come of it."""
 _IS_CHECKED: Final = frozenset({ImportStatus.UPLOADED, ImportStatus.CHECKING, ImportStatus.RUNNING})
 
 
@@ -47,6 +49,12 @@ async def begin_check(session: AsyncSession, settings: Settings, import_id: UUID
     job = await lock_import(session, import_id)
     if job.status not in _IS_CHECKED:
         return None
+    takes = job.counts.get("takes", 0) + 1
+    if takes > TAKES_ALLOWED:
+        # It ended whoever read it, and would do so for ever.
+        await _give_up(session, job)
+        return None
+    job.counts = {**job.counts, "takes": takes}
     connection = await raw_connection(session)
     await queries.forget(connection, import_id, "rows", "lines")
     if job.status is not ImportStatus.RUNNING:
@@ -109,7 +117,30 @@ async def stage(
             await queries.add_findings(connection, check.import_id, found)
     job.rows_total = reader.rows_read if job.status is ImportStatus.CHECKING else job.rows_total
     job.updated_at = clock.now()
+    _note_progress(job)
     return not job.is_cancelling
+
+
+def _note_progress(job: ImportJob) -> None:
+    if "takes" in job.counts:
+        job.counts = {name: counts for name, counts in job.counts.items() if name != "takes"}
+
+
+async def _give_up(session: AsyncSession, job: ImportJob) -> None:
+    _note_progress(job)
+    if job.status is ImportStatus.RUNNING:
+        job.is_cancelling = True
+        return
+    await queries.forget(await raw_connection(session), job.id, "rows", "lines", "findings")
+    job.status = ImportStatus.FAILED
+    job.problem = {
+        "code": "never-read",
+        "en": f"Reading the file was begun {TAKES_ALLOWED} times and broke off each time; "
+        "it may be too large inside. Save it as CSV.",
+        "zh": f"读取文件 {TAKES_ALLOWED} 次均中断，内容可能过大，请另存为 CSV。",
+        "fields": [],
+    }
+    await save(session, job)
 
 
 async def finish_check(session: AsyncSession, reader: FileReader, check: Check) -> None:

@@ -107,3 +107,32 @@ async def test_a_run_that_is_cancelled_while_its_rows_are_read_again_settles_wha
     job = await ask(client, world, job, "undo")
     job = await step(client, world, database, settings, job)
     assert (job["status"], job["written"]["removed"]) == ("undone", 2)
+
+
+async def test_a_file_that_ends_whoever_reads_it_is_given_up(
+    client: httpx.AsyncClient, world: World, database: Database, settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    job = await upload(client, world, FILE.encode(), kind="purchases", source="till-1")
+    taken = []
+
+    async def killed(session: Any, import_id: UUID, number: int) -> bytes:
+        taken.append(number)
+        raise MemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(import_checks, "read_part", killed)
+        for _ in range(import_checks.TAKES_ALLOWED):
+            with pytest.raises(MemoryError):
+                await step(client, world, database, settings, job)
+        job = await step(client, world, database, settings, job)
+    assert (job["status"], job["problem"]["code"], len(taken)) == ("failed", "never-read", 3)
+    # Another file, or the same one once more when whoever reads it has more room.
+    answer = await client.put(
+        f"/v1/imports/{job['id']}/file",
+        headers={**world.headers("manager"), "Content-Type": "application/octet-stream"},
+        content=FILE.encode(),
+    )
+    assert answer.status_code == 200
+    job = await step(client, world, database, settings, job)
+    assert (job["status"], job["counts"]["good"]) == ("checked", 6)

@@ -179,9 +179,9 @@ class _Cells:
     """
 
     def __init__(self) -> None:
-        self._row = self._column = 0
+        self._row = self._column = self._cell_row = self._digits_row = 0
+        self._digits = ""
         self._is_open = False
-        self._at: str | None = None
         self._height = self._width = self._count = 0
         self._columns: dict[str, int] = {}
         # As the reader does: whatever the part says that it is written in.
@@ -208,33 +208,35 @@ class _Cells:
     def _begin(self, tag: str, attributes: dict[str, str]) -> None:
         name = tag.rpartition(":")[2]
         if name == "c":
-            self._at, self._is_open = attributes.get("r"), True
-            self._column = self._column + 1 if self._at is None else self._placed(self._at)
+            self._is_open = True
+            if (at := attributes.get("r")) is None:
+                self._column, self._cell_row = self._column + 1, self._row
+            else:
+                self._place(at)
         elif name in {"v", "is"}:
             if self._is_open:
                 self._is_open = False
                 self._count += 1
                 self._width = max(self._width, self._column)
-                self._height = max(self._height, self._row_of_cell)
+                self._height = max(self._height, self._cell_row)
         elif name == "row":
             said = attributes.get("r")
             self._row = self._row + 1 if said is None else _whole(said)
             self._column = 0
 
-    def _placed(self, at: str) -> int:
-        """Return the column of a reference; its row is what counts for the cell, not its row's."""
+    def _place(self, at: str) -> None:
+        """Note where a reference is; its row is what counts for the cell, not its row's."""
         letters = at.rstrip("0123456789")
         column = self._columns.get(letters)
         if column is None:
             if not (letters.isascii() and letters.isalpha() and len(letters) <= 3):
                 raise _bad_workbook()
             column = self._columns[letters] = _column_number(letters.upper())
-        return column
-
-    @property
-    def _row_of_cell(self) -> int:
-        at = self._at
-        return self._row if at is None else _whole(at[len(at.rstrip("0123456789")) :])
+        self._column = column
+        digits = at[len(letters) :]
+        if digits != self._digits:
+            self._digits, self._digits_row = digits, _whole(digits)
+        self._cell_row = self._digits_row
 
     @staticmethod
     def _refuse(*_: object) -> None:
