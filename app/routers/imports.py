@@ -17,7 +17,7 @@ from app.schemas.imports import (
     ImportReport,
 )
 from app.services import import_told, import_uploads, imports
-from app.services.import_answers import import_read, import_report
+from app.services.import_answers import COLUMNS_LISTED, import_read, import_report
 from app.services.import_errors_csv import findings_csv
 from app.vocabulary import ImportKind, ImportStatus, Permission
 from app.web.answers import (
@@ -118,7 +118,7 @@ async def list_imports(
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[ImportRead]:
-    """List imports, newest first."""
+    """List imports, newest first; of each at most its first fifty columns."""
     listing = {"list": "imports", "kind": kind, "status": status}
     page, position = await imports.list_imports(
         session,
@@ -129,7 +129,7 @@ async def list_imports(
     )
     now = clock.now()
     return Page(
-        items=[import_read(job, now) for job in page],
+        items=[import_read(job, now, most_columns=COLUMNS_LISTED) for job in page],
         next_cursor=next_cursor(settings, listing, position),
     )
 

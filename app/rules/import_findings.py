@@ -87,6 +87,8 @@ _ALL: Final = (
     _refused("unreadable-text", "with characters that could not be read", "含有无法识别的字符"),
     _refused("too-many-cells", "the row has more cells than there are columns",
              "单元格多于列数"),
+    _refused("stray-quotation-mark", "a quotation mark opens a cell that takes in the rows below",
+             "多余的引号使后面的行并入该单元格"),
     _refused("identity-repeated", "another row of the file has this phone, e-mail or number",
              "电话、电子邮箱或会员号与文件内其他行重复"),
     _refused("two-customers", "one receipt names two customers", "同一小票有两个不同的客户"),

@@ -1,6 +1,7 @@
 """Imports as they are answered: columns with their fields, progress with its rate."""
 
 from datetime import datetime
+from typing import Final
 
 from app.models import ImportJob
 from app.rules.import_columns import FIELDS, REQUIRED
@@ -17,8 +18,11 @@ from app.schemas.imports import (
 from app.services.import_told import report_of
 from app.vocabulary import ImportStatus
 
+COLUMNS_LISTED: Final = 50
+"""How many columns of each import a list shows."""
 
-def import_read(job: ImportJob, now: datetime) -> ImportRead:
+
+def import_read(job: ImportJob, now: datetime, *, most_columns: int | None = None) -> ImportRead:
     """Return an import as it is answered."""
     by_number = {number: name for name, number in job.mapping.items()}
     required = {name for group in REQUIRED[job.kind] for name in group}
@@ -38,7 +42,7 @@ def import_read(job: ImportJob, now: datetime) -> ImportRead:
         else None,
         columns=[
             ImportColumn(number=number + 1, name=name, field=by_number.get(number))
-            for number, name in enumerate(job.columns)
+            for number, name in enumerate(job.columns[:most_columns])
         ],
         fields=[
             ImportFieldRead(
@@ -46,7 +50,7 @@ def import_read(job: ImportJob, now: datetime) -> ImportRead:
             )
             for field in FIELDS[job.kind]
         ],
-        sample=job.sample,
+        sample=[row[:most_columns] for row in job.sample],
         counts=job.counts.get("checked", {}),
         written=job.counts.get("run", {}),
         problem=ImportProblem.model_validate(job.problem) if job.problem else None,

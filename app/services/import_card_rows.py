@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import orjson
 
+from app.integrations.files.tables import SWALLOWED
 from app.locale.birthdays import lunar_day_is_after
 from app.locale.names import tidy_name
 from app.locale.written import AmbiguousDayError, read_birthday, read_day
@@ -228,6 +229,8 @@ def taken(
             continue
         rows_of._seen.add(whole)
         try:
+            if row[-1] == SWALLOWED:
+                raise RowError("stray-quotation-mark")
             if len(row) > rows_of.width and not is_blank(row[rows_of.width :]):
                 raise RowError("too-many-cells")
             body = body_of(number, [*row, *[""] * (rows_of.width - len(row))])

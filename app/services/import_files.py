@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
 from app.integrations.files.sniffing import Reading, UnreadableFileError, sniff
-from app.integrations.files.tables import CsvFeed, xlsx_rows
+from app.integrations.files.tables import SWALLOWED, CsvFeed, xlsx_rows
 from app.rules.import_columns import (
     FIELDS,
     HEADER_LOOKED_FOR_IN,
@@ -108,6 +108,12 @@ class FileReader:
         rows, self._waiting = self._waiting, []
         place = header_row(self.kind, rows)
         header = [cell.strip() for cell in rows[place]] if rows else []
+        if header[-1:] == [SWALLOWED]:
+            raise UnreadableFileError(
+                "bad-csv",
+                "The file is no CSV: a cell in the row of the columns' names has no end.",
+                "文件不是有效的 CSV：列名行中有单元格没有结束。",
+            )
         while header and not header[-1]:
             header.pop()
         if not header:
@@ -125,7 +131,7 @@ class FileReader:
         if lacking:
             raise MissingColumnsError(lacking, [])
         below = rows[place + 1 :]
-        self.sample = [self._masked(row) for row in below[:SAMPLE_ROWS]]
+        self.sample = [self._masked(row) for row in below if row[-1:] != [SWALLOWED]][:SAMPLE_ROWS]
         self.rows = _KINDS[self.kind](self.context, self.mapping, len(header))
         self._next_number = place + 2
         return below

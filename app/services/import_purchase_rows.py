@@ -6,8 +6,10 @@ writing a day, an amount, a title or a phone is read once.
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
+from app.integrations.files.tables import SWALLOWED
 from app.locale.names import fold_width
 from app.locale.written import read_cents, read_thousandths
 from app.services.import_values import (
@@ -127,7 +129,7 @@ class PurchaseRows:
 
     def _faults(self, row: list[str], first: RowError) -> list[RowError]:
         """Return what else is wrong with a row: who mends it wants to mend it once."""
-        if first.code == "too-many-cells":
+        if first.code in {"too-many-cells", "stray-quotation-mark"}:
             return [first]
         row = row[: self.width]
         row += [""] * (self.width + 1 - len(row))
@@ -152,6 +154,9 @@ class PurchaseRows:
 
     def _line(self, number: int, row: list[str]) -> str | None:
         width = self.width
+        if row and row[-1] == SWALLOWED:
+            self._spoil_swallowed(row[:-1])
+            raise RowError("stray-quotation-mark")
         if len(row) != width:
             if is_blank(row):
                 self.findings.add(number, "blank")
@@ -201,6 +206,13 @@ class PurchaseRows:
                 self._spoil(receipt, "")
             raise
         return receipt, day, instant
+
+    def _spoil_swallowed(self, row: list[str]) -> None:
+        row = row[: self.width]
+        row += [""] * (self.width + 1 - len(row))
+        with suppress(RowError):
+            receipt, day, _ = self._when(row)
+            self._spoil(receipt, day)
 
     def _spoil(self, receipt: str, day: str) -> None:
         key = receipt_key(self.context.receipt_rule, day, receipt)

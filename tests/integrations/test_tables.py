@@ -8,7 +8,7 @@ import pytest
 import xlsxwriter
 
 from app.integrations.files.sniffing import Reading, UnreadableFileError
-from app.integrations.files.tables import CsvFeed, xlsx_rows
+from app.integrations.files.tables import SWALLOWED, CsvFeed, xlsx_rows
 
 UTF8 = Reading("csv", "utf-8", ",")
 # An inch is a mark that opens nothing; the cell after it holds a line end.
@@ -33,6 +33,25 @@ def test_nothing_is_read_twice_where_a_file_holds_nul_characters(size: int) -> N
     assert rows_in_parts(content, size) == [
         ["R1", "a", "1"], ["R2", "b", "2"], ["R3", "c", "3"], ["R4", "d", "4"],
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [7, 1000])
+@pytest.mark.parametrize(
+    ("text", "cells"),
+    [
+        ('a,b\nR1,"open\nR2,2\n', ["R1", "open\nR2,2\n", SWALLOWED]),
+        ('a,b\nR1,"open', ["R1", "open", SWALLOWED]),
+        ('a,b\nR1,"closed"', ["R1", "closed"]),
+        ('a,b\nR1,"two\nlines"\n', ["R1", "two\nlines"]),
+        ('a,b,c,d\n1,2,3,"4\n5,6,7,8\n9,"\n', ["1", "2", "3", "4\n5,6,7,8\n9,", SWALLOWED]),
+        ('a,b\n1,"' + "2\n" * 30 + '"\n', ["1", "2\n" * 30]),
+        ('a,b\n1,"' + "2,3\n" * 30 + '"\n', ["1", "2,3\n" * 30, SWALLOWED]),
+    ],
+)
+def test_a_row_that_a_stray_mark_has_swallow_others_is_marked(
+    text: str, cells: list[str], size: int
+) -> None:
+    assert rows_in_parts(text.encode(), size)[-1] == cells
 
 
 @pytest.mark.parametrize("begin", ["", '"'])

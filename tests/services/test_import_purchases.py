@@ -361,3 +361,49 @@ async def test_a_discount_explains_an_amount_and_half_cents_are_no_contradiction
     job = await upload(client, world, content.encode(), kind="purchases", source="till-1")
     job = await step(client, world, database, settings, job)
     assert job["counts"] == {"rows": 4, "good": 4, "no-customer": 4, "amount-differs": 1}
+
+
+# The second line of a receipt lacks the end of a cell: what is left of it would not add up.
+SWALLOWING_RECEIPTS = """小票号,日期,金额,书名
+R1,2026-11-01,1.00,a
+R2,2026-11-01,1.00,b
+R2,2026-11-02,2.00,"27 寸
+R3,2026-11-02,3.00,c
+"""
+SWALLOWING_CARDS = """姓名,电话,备注
+王一,13800138001,a
+王二,13800138002,"b
+王三,13800138003,c"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "row", "good"),
+    [("purchases", SWALLOWING_RECEIPTS, 4, 1), ("cards", SWALLOWING_CARDS, 3, 1)],
+)
+async def test_a_row_with_a_stray_quotation_mark_is_named_and_left_out(
+    client: httpx.AsyncClient, world: World, database: Database, settings: Settings,
+    kind: str, content: str, row: int, good: int,
+) -> None:  # fmt: skip
+    source = {"source": "till-1"} if kind == "purchases" else {}
+    job = await upload(client, world, content.encode(), kind=kind, **source)
+    job = await step(client, world, database, settings, job)
+
+    assert (job["status"], job["counts"]["good"]) == ("checked", good)
+    assert job["counts"]["stray-quotation-mark"] == 1
+    assert await rows_of(
+        database,
+        "SELECT row_number, column_number FROM import_finding WHERE code = 'stray-quotation-mark'",
+    ) == [(row, 0)]
+
+
+async def test_a_list_of_imports_shows_the_first_columns_of_a_wide_table(
+    client: httpx.AsyncClient, world: World, database: Database, settings: Settings
+) -> None:
+    names = ",".join(["小票号", "日期", "金额", *(f"c{number}" for number in range(57))])
+    content = f"{names}\nR1,2026-11-01,1.00{',x' * 57}\n".encode()
+    job = await upload(client, world, content, kind="purchases", source="till-1")
+    job = await step(client, world, database, settings, job)
+    assert (len(job["columns"]), len(job["sample"][0])) == (60, 60)
+    answer = await client.get("/v1/imports", headers=world.headers("manager"))
+    (listed,) = answer.json()["items"]
+    assert (len(listed["columns"]), len(listed["sample"][0])) == (50, 50)

@@ -18,6 +18,10 @@ from app.integrations.files.sniffing import Reading, UnreadableFileError
 Row = list[str]
 
 LONGEST_CELL: Final = 100_000
+SWALLOWED: Final = "\0"
+"""Ends a row in which a stray quotation mark has made one cell of the rows that follow."""
+_MOST_LINE_ENDS: Final = 20
+_FEWEST_DELIMITERS: Final = 3
 # A row that nobody ended would have the rest of the file wait for its end.
 _LONGEST_ROW: Final = 4_000_000
 _XLSX_UNPACKED_LIMIT: Final = 2_000_000_000
@@ -37,11 +41,12 @@ class _Lines:
 
     def __init__(self, text: str) -> None:
         self._text = io.StringIO(text, newline="")
-        self.taken = 0
+        self.taken = self.number = 0
 
     def __iter__(self) -> Iterator[str]:
         for line in self._text:
             self.taken += len(line)
+            self.number += 1
             yield line
 
 
@@ -59,6 +64,7 @@ class CsvFeed:
         self._decoder = codecs.getincrementaldecoder(reading.encoding)(strictness)
         self._delimiter = reading.delimiter
         self._rest = ""
+        self._width = self._given = 0
         csv.field_size_limit(LONGEST_CELL)
 
     def feed(self, part: bytes, *, is_last: bool = False) -> list[Row]:
@@ -70,27 +76,57 @@ class CsvFeed:
         text = self._rest + self._decoder.decode(part, is_last).replace("\0", "")
         lines = _Lines(text)
         rows: list[Row] = []
-        begun = ended = 0
+        begun = ended = number = 0
         try:
             for row in csv.reader(lines, delimiter=self._delimiter):
+                if lines.number - number > 1 and self._has_swallowed(row):
+                    row.append(SWALLOWED)
+                elif len(row) > self._width:
+                    self._width = len(row)
                 rows.append(row)
-                begun, ended = ended, lines.taken
+                begun, ended, number = ended, lines.taken, lines.number
         except csv.Error as error:
-            raise _without_end() from error
+            raise _without_end(self._given + len(rows) + 1) from error
         if is_last:
             self._rest = ""
+            if rows and rows[-1][-1:] != [SWALLOWED] and self._is_open(text[begun:]):
+                rows[-1].append(SWALLOWED)
             return rows
         self._rest = text[begun:]
         if len(self._rest) > _LONGEST_ROW:
-            raise _without_end()
+            raise _without_end(self._given + max(len(rows), 1))
+        self._given += max(len(rows) - 1, 0)
         return rows[:-1]
 
+    def _has_swallowed(self, row: Row) -> bool:
+        """Tell whether a cell looks like rows of this table rather than like lines of a text."""
+        as_many = max(self._width - 1, _FEWEST_DELIMITERS)
+        for cell in row:
+            if "\n" in cell or "\r" in cell:
+                parted = [line.count(self._delimiter) for line in cell.splitlines()]
+                # The first line and the last one may be parts of rows.
+                if any(count >= as_many for count in parted[1:-1]):
+                    return True
+                if len(parted) > _MOST_LINE_ENDS and parted.count(0) * 2 < len(parted):
+                    return True
+        return False
 
-def _without_end() -> UnreadableFileError:
+    def _is_open(self, text: str) -> bool:
+        """Tell whether a row ends inside a cell: then another line would belong to it."""
+        lines = io.StringIO(f"{text}\nend", newline="")
+        try:
+            return len(list(csv.reader(lines, delimiter=self._delimiter))) == 1
+        except csv.Error:
+            # The other line made the cell longer than any.
+            return True
+
+
+def _without_end(number: int) -> UnreadableFileError:
     return UnreadableFileError(
         "bad-csv",
-        "The file is no CSV: a cell has no end, probably for a stray quotation mark.",
-        "文件不是有效的 CSV：某个单元格没有结束，可能有多余的引号。",
+        f"The file is no CSV: a cell of row {number} has no end, probably for a stray quotation "
+        "mark.",
+        f"文件不是有效的 CSV：第 {number} 行某个单元格没有结束，可能有多余的引号。",
     )
 
 
