@@ -14,6 +14,17 @@ _IMPORT_IS_OPEN = """
         SELECT FROM import_job AS j
         WHERE j.status IN ('uploaded', 'checking', 'checked', 'running', 'undoing'))
 """
+# One that is made after the erasure was asked for does not put it off once more.
+_LAST_IMPORT_ON = """
+    (SELECT max((CASE WHEN j.status IN ('checking', 'running', 'undoing') THEN j.updated_at
+         ELSE j.created_at END AT TIME ZONE $2)::date)
+     FROM import_job AS j
+     WHERE j.status IN ('uploaded', 'checking', 'checked', 'running', 'undoing')
+         AND NOT EXISTS (
+             SELECT FROM erasure AS e
+             WHERE e.customer_id = w.id AND e.status = 'deferred'
+                 AND e.requested_at < j.created_at))
+"""
 # A merge moves the purchases of those it takes: the surviving card has them all.
 _FACTS = f"""
 SELECT w.id,
@@ -21,7 +32,7 @@ SELECT w.id,
      WHERE p.customer_id = w.id AND p.status = 'posted' AND p.kind = 'sale') AS last_sale_on,
     (SELECT max((m.merged_at AT TIME ZONE $2)::date) FROM customer_merge AS m
      WHERE m.customer_id = w.id AND m.status = 'done') AS last_merge_on,
-    {_IMPORT_IS_OPEN} AS import_is_open
+    {_LAST_IMPORT_ON} AS last_import_on
 FROM unnest($1::uuid[]) AS w (id)
 """  # noqa: S608 - built from constants of this module
 _ERASED_SINCE = """
@@ -49,7 +60,7 @@ async def facts_of(
         UUID(str(row["id"])): ErasureFacts(
             last_sale_on=row["last_sale_on"],
             last_merge_on=row["last_merge_on"],
-            import_is_open=row["import_is_open"],
+            last_import_on=row["last_import_on"],
         )
         for row in rows
     }

@@ -18,7 +18,7 @@ class ErasureFacts:
 
     last_sale_on: date | None = None
     last_merge_on: date | None = None
-    import_is_open: bool = False
+    last_import_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +27,19 @@ class ErasureTerms:
 
     return_period_days: int
     merge_dispute_days: int
+    import_days: int
 
 
 @dataclass(frozen=True, slots=True)
 class Deferral:
-    """One reason to wait. ``until`` is the first day without it; None: nobody can tell yet."""
+    """One reason to wait. ``until`` is the first day without it; None: nobody can tell yet.
+
+    What ``may_end_sooner`` is looked at every day.
+    """
 
     reason: DeferralReason
     until: date | None
+    may_end_sooner: bool = False
 
 
 Rule: TypeAlias = Callable[[ErasureFacts, ErasureTerms], Deferral | None]
@@ -53,11 +58,17 @@ def _merge_in_dispute(facts: ErasureFacts, terms: ErasureTerms) -> Deferral | No
     return _held(DeferralReason.MERGE_IN_DISPUTE, facts.last_merge_on, terms.merge_dispute_days)
 
 
-def _import_open(facts: ErasureFacts, _terms: ErasureTerms) -> Deferral | None:
-    """Hold while a file is under way, read or not: it may write the person once more."""
-    if not facts.import_is_open:
+def _import_open(facts: ErasureFacts, terms: ErasureTerms) -> Deferral | None:
+    """Hold while a file is under way, run or not, as long as files are kept that nobody runs.
+
+    It may write the person once more. Whoever leaves it lying keeps nobody from being erased.
+    """
+    if facts.last_import_on is None:
         return None
-    return Deferral(DeferralReason.IMPORT_OPEN, None)
+    if terms.import_days == 0:
+        return Deferral(DeferralReason.IMPORT_OPEN, None)
+    until = facts.last_import_on + timedelta(days=terms.import_days + 1)
+    return Deferral(DeferralReason.IMPORT_OPEN, until, may_end_sooner=True)
 
 
 def _held(reason: DeferralReason, began_on: date | None, days: int) -> Deferral | None:
@@ -86,5 +97,9 @@ def decide_erasure(
 
 def due_on(deferrals: Sequence[Deferral], as_of: date) -> date:
     """Return the day on which to look again: when the last known hold ends, tomorrow at least."""
-    known = [deferral.until for deferral in deferrals if deferral.until is not None]
+    known = [
+        deferral.until
+        for deferral in deferrals
+        if deferral.until is not None and not deferral.may_end_sooner
+    ]
     return max([*known, as_of + timedelta(days=1)])

@@ -280,7 +280,9 @@ async def _decide(
     facts = await erasure_facts.facts_of(
         await raw_connection(session), customer_ids, settings.timezone
     )
-    terms = ErasureTerms(settings.return_period_days, settings.merge_dispute_days)
+    terms = ErasureTerms(
+        settings.return_period_days, settings.merge_dispute_days, settings.keep_import_files_days
+    )
     return {
         customer_id: decide_erasure(facts[customer_id], terms, as_of)
         for customer_id in customer_ids

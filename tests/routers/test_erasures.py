@@ -6,7 +6,7 @@ from uuid import UUID
 
 import httpx
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select, text, update
 from sqlmodel import col
 
 from app.core import clock
@@ -442,6 +442,32 @@ async def test_an_erasure_waits_until_no_file_is_under_way(
     await ask(client, world, job, "cancel")
     later = await night(database, settings, tomorrow + timedelta(days=1))
     assert (later["erased"], later["held"]) == (1, 0)
+
+
+async def test_an_import_that_is_left_lying_or_comes_later_puts_no_erasure_off_for_ever(
+    client: httpx.AsyncClient, world: World, database: Database, settings: Settings
+) -> None:
+    card = await create_card(client, world, identities=[MEMBER])
+    lying = await upload(client, world, "姓名\n王\n".encode(), kind="cards")
+    asked = (await erase(client, world, card["id"])).json()
+    today = clock.business_day(clock.now(), settings.zone)
+    until = today + timedelta(days=settings.keep_import_files_days + 1)
+    assert (asked["deferrals"][0]["until"], asked["due_on"]) == (
+        until.isoformat(), (today + timedelta(days=1)).isoformat(),
+    )  # fmt: skip
+    later = await upload(client, world, "姓名\n王\n".encode(), kind="cards")
+    await ask(client, world, lying, "cancel")
+    done = await night(database, settings, clock.now() + timedelta(days=1))
+    assert (done["erased"], done["held"]) == (1, 0)
+    other = await create_card(client, world)
+    assert (await erase(client, world, other["id"])).json()["status"] == "deferred"
+    async with database.transaction() as session:
+        changes = {"made": clock.now() - timedelta(days=9), "id": later["id"]}
+        await session.execute(
+            text("UPDATE import_job SET created_at = :made WHERE id = :id"), changes
+        )
+    done = await night(database, settings, clock.now() + timedelta(days=1))
+    assert (done["erased"], done["held"]) == (1, 0)
 
 
 async def test_of_no_card_nothing_is_erased(client: httpx.AsyncClient, world: World) -> None:

@@ -15,7 +15,7 @@ from app.rules.erasure import (
 from app.vocabulary import DeferralReason
 
 TODAY = date(2026, 11, 28)
-TERMS = ErasureTerms(return_period_days=7, merge_dispute_days=30)
+TERMS = ErasureTerms(return_period_days=7, merge_dispute_days=30, import_days=7)
 
 
 def ago(days: int) -> date:
@@ -44,16 +44,17 @@ def ago(days: int) -> date:
         ),
         pytest.param(ErasureFacts(last_merge_on=ago(31)), [], id="an old merge"),
         pytest.param(
-            ErasureFacts(import_is_open=True),
-            [(DeferralReason.IMPORT_OPEN, None)],
-            id="an import: nobody can tell until when",
+            ErasureFacts(last_import_on=ago(7)),
+            [(DeferralReason.IMPORT_OPEN, date(2026, 11, 29))],
+            id="an import whose file is still kept",
         ),
+        pytest.param(ErasureFacts(last_import_on=ago(8)), [], id="an import that was left lying"),
         pytest.param(
-            ErasureFacts(last_sale_on=TODAY, last_merge_on=TODAY, import_is_open=True),
+            ErasureFacts(last_sale_on=TODAY, last_merge_on=TODAY, last_import_on=TODAY),
             [
                 (DeferralReason.RETURN_PERIOD, date(2026, 12, 6)),
                 (DeferralReason.MERGE_IN_DISPUTE, date(2026, 12, 29)),
-                (DeferralReason.IMPORT_OPEN, None),
+                (DeferralReason.IMPORT_OPEN, date(2026, 12, 6)),
             ],
             id="everything, in the order of the rules",
         ),
@@ -69,11 +70,11 @@ def test_an_erasure_waits_for_what_needs_the_data(
 
 def test_periods_of_no_days_hold_nothing() -> None:
     facts = ErasureFacts(last_sale_on=TODAY, last_merge_on=TODAY)
-    assert decide_erasure(facts, ErasureTerms(0, 0), TODAY) == ()
+    assert decide_erasure(facts, ErasureTerms(0, 0, 0), TODAY) == ()
 
 
 def test_every_reason_of_the_vocabulary_has_a_rule() -> None:
-    facts = ErasureFacts(last_sale_on=TODAY, last_merge_on=TODAY, import_is_open=True)
+    facts = ErasureFacts(last_sale_on=TODAY, last_merge_on=TODAY, last_import_on=TODAY)
     found = {deferral.reason for deferral in decide_erasure(facts, TERMS, TODAY)}
     assert found == set(DeferralReason)
     assert len(DEFERRALS) == len(found)
