@@ -4,17 +4,15 @@ from datetime import datetime
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import ConfigDict, Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from app.schemas.common import Input, Output
-from app.vocabulary import ActorKind, CleanText, IdentityKind
+from app.vocabulary import ActorKind, IdentityKind, fields
 
 DisclosedField = Literal["identities", "contacts"]
 Reason = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, min_length=2, max_length=500),
-    CleanText,
+    fields.Reason,
     Field(
         description="Why it is needed; kept, and shown to who watches over privacy.",
         examples=["顾客来电要求回拨"],

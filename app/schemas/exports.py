@@ -21,9 +21,9 @@ from app.vocabulary import (
     ExportKind,
     Instant,
     InteractionOutcome,
-    LongText,
     TierLevel,
 )
+from app.vocabulary.fields import Reason
 
 MAXIMUM_COLUMNS: Final = 300
 
@@ -88,7 +88,7 @@ class CustomersExport(ExportRequest):
 
     filters: CustomerFilters = Field(default_factory=CustomerFilters)
     sort: CustomerSort = "-created_at"
-    unmask_reason: LongText | None = Field(
+    unmask_reason: Reason | None = Field(
         default=None,
         description="Why phones, e-mails and WeChat ids are needed in full; needs the permission "
         "`customers:unmask`. They are masked when it is left out.",

@@ -39,7 +39,7 @@ async def begin_copy(session: AsyncSession, actor: Actor, customer_id: UUID, rea
         NotFoundError, GoneError, ConflictError: no such card, erased, or merged.
         ForbiddenError: its home store is not among the actor's.
     """
-    check_reach(actor, await get_standing(session, customer_id))
+    check_reach(actor, await get_standing(session, customer_id, and_keep=True))
     merged = await survivors.merged_into(await raw_connection(session), [customer_id])
     row = await record_disclosure(session, actor, Action.COPIED, customer_id, [COPY], reason)
     return Begun(row["id"], row["disclosed_at"], (customer_id, *merged.get(customer_id, ())))

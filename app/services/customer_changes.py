@@ -59,19 +59,23 @@ async def get_for_change(
     return customer
 
 
-async def get_standing(session: AsyncSession, customer_id: UUID) -> Customer:
+async def get_standing(
+    session: AsyncSession, customer_id: UUID, *, and_keep: bool = False
+) -> Customer:
     """Return a card that stands for somebody: neither merged into another nor erased.
+
+    With ``and_keep`` it is neither before the transaction ends, whoever wants it meanwhile.
 
     Raises:
         NotFoundError: no such card.
         GoneError: the person's data were erased.
         ConflictError: it was merged into another (409 ``card-merged``), which is named.
     """
-    customer = await session.scalar(
-        select(Customer)
-        .where(col(Customer.id) == customer_id)
-        .execution_options(populate_existing=True)
-    )
+    query = select(Customer).where(col(Customer.id) == customer_id)
+    if and_keep:
+        # A merge and an erasure lock their cards FOR UPDATE; other changes go on.
+        query = query.with_for_update(read=True, key_share=True)
+    customer = await session.scalar(query.execution_options(populate_existing=True))
     if customer is None:
         raise card_not_found()
     if customer.status is CustomerStatus.ERASED:

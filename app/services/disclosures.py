@@ -37,7 +37,7 @@ async def disclose(
         ForbiddenError: its home store is not among the actor's.
         InvalidInputError: the card has no identity of one of the ids.
     """
-    customer = await get_standing(session, customer_id)
+    customer = await get_standing(session, customer_id, and_keep=True)
     check_reach(actor, customer)
     identities = contacts = None
     if "identities" in wanted.fields:

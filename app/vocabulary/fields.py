@@ -116,6 +116,28 @@ Quantity = Annotated[
     ),
 ]
 CleanText = AfterValidator(_no_control_characters)
+
+
+def _that_says_something(value: str) -> str:
+    # Letters and digits of any script: signs, spaces and what is invisible say nothing.
+    said = [
+        one for one in value if unicodedata.category(one)[0] in "LN" and one not in _HANGUL_FILLERS
+    ]
+    if len(said) < _FEWEST_IN_REASON:
+        raise PydanticCustomError("reason", "Input should have at least 2 letters or digits")
+    return value
+
+
+_FEWEST_IN_REASON: Final = 2
+_HANGUL_FILLERS: Final = "\u115f\u1160\u3164\uffa0"
+"""Letters that nobody sees."""
+Reason = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=2, max_length=500),
+    CleanText,
+    AfterValidator(_that_says_something),
+]
+"""Why somebody sees values in full."""
 ShortText = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), CleanText
 ]

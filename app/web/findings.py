@@ -79,6 +79,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "instant": ("Must be an instant (ISO 8601).", "须为 ISO 8601 时刻。"),
     "instant_range": ("Must be of the years 1900 to 9990.", "年份须在 1900 至 9990 之间。"),
     "day_range": ("Must be of the years 1800 to 9990.", "年份须在 1800 至 9990 之间。"),
+    "reason": ("At least 2 letters or digits.", "须至少包含 2 个文字或数字。"),
     "name": ("1 to 100 visible characters.", "须有 1–100 个可见字符。"),
     "no_such_day": ("This month has no such day.", "该月没有这一天。"),
     "no_such_leap_month": (

@@ -121,6 +121,8 @@ async def test_a_reason_can_be_as_short_as_chinese_is(
     ("body", "found"),
     [
         ({"reason": "    ?    "}, [("/reason", "string-too-short")]),
+        ({"reason": "\u200b\u2060\u3164\u3164"}, [("/reason", "reason")]),
+        ({"reason": "。？!- a"}, [("/reason", "reason")]),
         ({"reason": "x" * 501}, [("/reason", "string-too-long")]),
         ({"fields": []}, [("/fields", "too-short")]),
         ({"fields": ["name"]}, [("/fields/0", "literal-error")]),

@@ -225,7 +225,7 @@ async def test_a_reason_without_values_to_see_discloses_nothing(
         ("store_manager", {}, 403),
         ("store_manager", {"filters": {"home_store_id": "S02"}}, 403),
         ("store_manager", {"filters": {"home_store_id": "S01"}}, 200),
-        ("store_manager", {"filters": {"home_store_id": "S01"}, "unmask_reason": "x"}, 200),
+        ("store_manager", {"filters": {"home_store_id": "S01"}, "unmask_reason": "回访"}, 200),
         ("clerk", {"filters": {"home_store_id": "S01"}}, 403),
     ],
 )
@@ -260,6 +260,7 @@ async def test_who_may_take_which_cards_away(
         ({"filters": {"colour": "red"}}, [("/filters/colour", "extra-forbidden")]),
         ({"sort": "note"}, [("/sort", "literal-error")]),
         ({"unmask_reason": " "}, [("/unmask_reason", "string-too-short")]),
+        ({"unmask_reason": "\u200b\u200b"}, [("/unmask_reason", "reason")]),
     ],
 )
 async def test_what_cannot_be_asked_for_is_refused_and_nothing_written_down(

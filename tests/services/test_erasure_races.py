@@ -5,12 +5,14 @@ from collections import Counter
 from typing import Any
 from uuid import UUID
 
+import pytest
 from sqlalchemy import select, text, update
 from sqlmodel import col
 
+from app.core import clock
 from app.core.config import Settings
 from app.core.database import Database
-from app.models import Customer, PosEvent, Purchase, UnattachedPurchase
+from app.models import Customer, Disclosure, PosEvent, Purchase, UnattachedPurchase
 from app.vocabulary import CustomerStatus
 from tests.conftest import client_of
 from tests.support.cards import create_card
@@ -94,6 +96,34 @@ async def test_a_card_that_is_merged_while_its_erasure_waits_is_erased_with_it(
     async with fresh_database.transaction() as session:
         names = await session.scalars(select(col(Customer.name)))
         assert list(names) == ["已删除"] * 2
+
+
+@pytest.mark.parametrize(
+    ("noun", "body"), [("copies", {}), ("disclosures", {"fields": ["identities"]})]
+)
+async def test_nobody_is_shown_a_card_that_is_erased_at_that_moment(
+    fresh_database: Database, settings: Settings, noun: str, body: dict[str, Any]
+) -> None:
+    world = await build_world(fresh_database)
+    async with client_of(fresh_database, settings) as client:
+        card = UUID((await create_card(client, world))["id"])
+        async with fresh_database.transaction() as session:
+            erasing = select(Customer).where(col(Customer.id) == card).with_for_update()
+            await session.execute(erasing)
+            asked = asyncio.create_task(
+                client.post(
+                    f"/v1/customers/{card}/{noun}", headers=world.headers("manager"),
+                    json={"reason": "王小明来电", **body},
+                )
+            )  # fmt: skip
+            await until_waiting(fresh_database)
+            await session.execute(
+                update(Customer).where(col(Customer.id) == card)
+                .values(status=CustomerStatus.ERASED, erased_at=clock.now())
+            )  # fmt: skip
+        assert (await asked).status_code == 410
+    async with fresh_database.transaction() as session:
+        assert (await session.scalars(select(col(Disclosure.id)))).all() == []
 
 
 async def until_waiting(database: Database) -> None:
