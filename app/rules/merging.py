@@ -2,7 +2,8 @@
 
 Pure: cards come as values by the name of the field, the surviving card first. A value of the
 surviving card stands unless it is empty; then the card that was verified last decides, then the
-one that was changed last. Lists are united, the first day as a customer is the earliest one.
+one that was changed last. Lists are united as far as a card may hold them, the surviving card's
+entries first; the first day as a customer is the earliest one.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -19,6 +20,8 @@ PLAIN: Final = (
     "note", "terms",
 )  # fmt: skip
 UNITED: Final = ("tags", "interests", "family")
+MOST_ENTRIES: Final = {"tags": 50, "interests": 50, "family": 20}
+"""What a card's lists hold at most; a longer one could not be changed any more."""
 EARLIEST: Final = ("registered_on",)
 CUSTOM: Final = "custom."
 """Custom fields are decided one by one: ``custom.<code>``."""
@@ -97,7 +100,9 @@ def _decide(field: str, cards: Sequence[MergingCard], chosen: UUID | None) -> Fi
         return decided(MergeRule.EARLIEST, said[first.id], first.id)
     if is_list and different:
         return decided(
-            MergeRule.UNITED, _united([list(said[card.id] or ()) for card in telling]), None
+            MergeRule.UNITED,
+            _united([list(said[card.id] or ()) for card in telling])[: MOST_ENTRIES[field]],
+            None,
         )
     if telling[0] is cards[0]:
         return decided(MergeRule.SURVIVOR, said[cards[0].id], cards[0].id)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from app.rules import merging, tiering
 from app.rules.merging import FieldDecision, MergingCard, MergingIdentity
 from app.rules.tiering import Assigned, Held, KeepRule, LevelRule, Step, ThresholdPolicy
+from app.schemas.card_parts import MAXIMUM_FAMILY, MAXIMUM_TAGS
 from app.vocabulary import CustomerKind, CustomerStatus, MergeRule, TierCause, TierLevel
 
 A, B, C = (UUID(int=number) for number in (1, 2, 3))
@@ -92,6 +93,16 @@ def test_a_value_of_the_surviving_card_stands_unless_it_is_empty(
 def test_what_somebody_chose_stands() -> None:
     decision = only([card(A, {"name": "x"}), card(B, {"name": "y"})], name=B)
     assert (decision.value, decision.customer_id, decision.rule) == ("y", B, MergeRule.CHOSEN)
+
+
+@pytest.mark.parametrize(
+    ("field", "most"),
+    [("tags", MAXIMUM_TAGS), ("interests", MAXIMUM_TAGS), ("family", MAXIMUM_FAMILY)],
+)
+def test_a_merged_card_holds_no_more_than_a_card_may(field: str, most: int) -> None:
+    own, others = ([{"n": f"{who}{n}"} for n in range(most - 1)] for who in "ab")
+    decision = only([card(A, {field: own}), card(B, {field: others})])
+    assert (decision.value, decision.rule) == ([*own, others[0]], MergeRule.UNITED)
 
 
 def test_lists_are_united_in_order_and_custom_fields_decided_one_by_one() -> None:
