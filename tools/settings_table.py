@@ -33,7 +33,7 @@ MEANINGS: Final = {
     "graceful_stop_seconds": "How long requests and jobs may go on after SIGTERM.",
     "body_limit_bytes": "The largest body of most operations.",
     "event_limit_bytes": "The largest single till event.",
-    "batch_limit_bytes": "The largest batch of till events.",
+    "batch_limit_bytes": "The largest batch of till events, or of interactions.",
     "batch_limit_events": "The most events in a batch.",
     "webhook_tolerance_seconds": "How far a till's clock may be off.",
     "token_idle_minutes": "A token ends when it was not used for so long.",

@@ -216,6 +216,8 @@ class LimitBody:
             if path.endswith("/events/batch"):
                 return self.settings.batch_limit_bytes
             return self.settings.event_limit_bytes
+        if path == "/v1/interactions/batch":
+            return self.settings.batch_limit_bytes
         if is_upload(path):
             return self.settings.import_limit_bytes
         return self.settings.body_limit_bytes

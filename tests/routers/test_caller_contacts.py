@@ -329,3 +329,15 @@ async def test_a_batch_that_is_none_or_too_long_is_refused_whole(
         assert [pointer for pointer, _ in pointers_of(answer)] == ["/entries"]
     assert await contact_counts(database) == rows
     assert {Interaction.__tablename__, UnattachedInteraction.__tablename__} <= rows.keys()
+
+
+async def test_a_batch_of_long_texts_may_be_as_large_as_one_of_a_till(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    entries = [{"entry_id": f"e{n}", "note": "长" * 4_000} for n in range(150)]
+    answer = await client.post(
+        "/v1/interactions/batch", headers=world.headers(), json={"entries": entries}
+    )
+    assert len(answer.request.content) > 1_000_000
+    assert answer.status_code == 200, answer.text
+    assert {result["status"] for result in answer.json()["results"]} == {"refused"}
