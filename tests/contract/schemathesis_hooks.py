@@ -18,7 +18,7 @@ from tests.support.world import signed
 
 WORLD = json.loads(os.environ.get("HUIKE_FUZZ_WORLD", "{}"))
 PERSON = WORLD.get("instead", {}).get("0193a1c2-d3e4-7f00-8000-00000000c001")
-SURVIVOR = WORLD.get("instead", {}).get("0193a1c2-d3e4-7f00-8000-00000000c00b")
+ANOTHER = WORLD.get("another_id")
 KEY_OF_EXAMPLES = "8d5f2f6e-2b1f-4a53-9d0b-4c6f0c3c7a10"
 FIRST_VERSION = '"v1"'
 OWN_CLIENT = httpx.Client()
@@ -99,7 +99,7 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
     parameters = case.path_parameters or {}
     if "second_id" in parameters and PERSON in parameters.values():
         # Both have one example; two cards are compared that are in use for certain.
-        case.path_parameters = {**parameters, "first_id": PERSON, "second_id": SURVIVOR}
+        case.path_parameters = {**parameters, "first_id": PERSON, "second_id": ANOTHER}
         parameters = case.path_parameters
     # It may disable, demote and lock out anybody but itself, and stop any till but its own.
     for name, spared, instead in (

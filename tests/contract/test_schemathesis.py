@@ -23,6 +23,8 @@ MAXIMUM_SECONDS = 540
 SHOWN_CHARACTERS = 12_000
 ORGANIZATION = "organization"
 """In place of an example's id: no example names an organization's card."""
+ANOTHER = "another"
+"""Likewise: a card that no other operation has to do with."""
 
 
 def objects_of_the_examples(service: RunningService) -> dict[str, str]:
@@ -85,6 +87,7 @@ def objects_of_the_examples(service: RunningService) -> dict[str, str]:
         )  # fmt: skip
         return {
             ORGANIZATION: school["id"],
+            ANOTHER: made("/v1/customers", kind="individual", name="戊")["id"],
             "0193a1c2-d3e4-7f00-8000-00000000c004": person["id"],
             "0193a1c2-d3e4-7f00-8000-000000000009": field["id"],
             "0193a1c2-d3e4-7f00-8000-00000000c001": card["id"],
@@ -160,7 +163,7 @@ def test_no_input_gets_an_answer_that_the_document_does_not_promise(
 ) -> None:
     world, report = service.world, tmp_path / "events.ndjson"
     real = objects_of_the_examples(service)
-    organization_id = real.pop(ORGANIZATION)
+    organization_id, another_id = real.pop(ORGANIZATION), real.pop(ANOTHER)
     environment = {
         **{name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ},
         "PYTHONPATH": str(ROOT),
@@ -175,6 +178,7 @@ def test_no_input_gets_an_answer_that_the_document_does_not_promise(
                     "vier-Reiher-am-Teich": PASSWORD,
                 },
                 "organization_id": organization_id,
+                "another_id": another_id,
                 "till": "till-1",
                 "secret": world.secrets["till-1"],
                 "source_id": str(world.sources["till-1"]),
