@@ -11,6 +11,7 @@ from app.models.customer import (
     CustomerIdentity,
     Identity,
 )
+from app.models.customer_profile import CustomerProfile
 from app.models.customer_stats import CustomerStats
 from app.models.duplicate import DuplicateCard, DuplicateKey, DuplicatePair
 from app.models.export import Export
@@ -34,11 +35,19 @@ from app.models.merge import CustomerMerge, CustomerMergeItem
 from app.models.pos_event import PosEvent
 from app.models.product import Product
 from app.models.purchase import Purchase, PurchaseLine, Receipt, UnattachedPurchase
+from app.models.report import Report
 from app.models.search_key import CustomerSearchKey, SearchBuild
 from app.models.source import Source, SourceSecret
 from app.models.staff import Staff, StaffAbsence, StaffStore
 from app.models.store import Store
-from app.models.tier import TierAssignment, TierPolicy
+from app.models.tier import (
+    TierAssignment,
+    TierCalibration,
+    TierEvaluation,
+    TierNotice,
+    TierPolicy,
+    TierReview,
+)
 from app.models.trail import AuditEntry, IdempotencyKey, NightStep, OutboxEvent
 
 metadata = _database.metadata
@@ -58,6 +67,7 @@ __all__ = [
     "CustomerIdentity",
     "CustomerMerge",
     "CustomerMergeItem",
+    "CustomerProfile",
     "CustomerSearchKey",
     "CustomerServiceStats",
     "CustomerStats",
@@ -85,6 +95,7 @@ __all__ = [
     "Purchase",
     "PurchaseLine",
     "Receipt",
+    "Report",
     "SearchBuild",
     "SignInThrottle",
     "Source",
@@ -94,7 +105,11 @@ __all__ = [
     "StaffStore",
     "Store",
     "TierAssignment",
+    "TierCalibration",
+    "TierEvaluation",
+    "TierNotice",
     "TierPolicy",
+    "TierReview",
     "UnattachedInteraction",
     "UnattachedPurchase",
     "metadata",

@@ -6,14 +6,16 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
-from app.models.columns import Total
+from app.models.columns import Total, empty_field
 
 
 class CustomerStats(SQLModel, table=True):
     """Statistics in business days of the chain's time zone; ``*_365`` are of the rolling window.
 
-    The window is the as-of day and the 364 days before it. Its numbers hold until
-    ``window_changes_on``, the first day on which a purchase will have left it (empty: never).
+    The window is the as-of day and the 364 days before it; ``largest_365`` is its largest sale.
+    ``net_180`` is of the last 180 days, ``net_prior_180`` of the 180 before those. All these hold
+    until ``window_changes_on``, the first day on which a receipt will have left one of the three
+    (empty: never).
     """
 
     __tablename__ = "customer_stats"
@@ -44,3 +46,6 @@ class CustomerStats(SQLModel, table=True):
     costed_365: Total
     margin_365: Total
     window_changes_on: date | None = None
+    largest_365: Total = empty_field(sa.Numeric(28, 2), "0")
+    net_180: Total = empty_field(sa.Numeric(28, 2), "0")
+    net_prior_180: Total = empty_field(sa.Numeric(28, 2), "0")

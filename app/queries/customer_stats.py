@@ -11,18 +11,21 @@ from uuid import UUID
 
 import asyncpg
 
-from app.rules.tiering import WINDOW_DAYS
+from app.rules.tier_policies import HALF_DAYS, WINDOW_DAYS
 
 COLUMNS = (
     "first_purchase_on", "last_purchase_on", "repeat_purchase_days", "purchases", "refunds",
     "gross", "refunded", "net", "costed", "margin", "purchases_365", "purchase_days_365",
     "gross_365", "refunded_365", "net_365", "costed_365", "margin_365", "window_changes_on",
+    "largest_365", "net_180", "net_prior_180",
 )  # fmt: skip
 
 # $1 is the as-of day. Days after it count too: a till's clock may be minutes ahead of midnight, and
 # a row that a night for a past day brings forward must not lose what was bought since.
 _SALE = "kind = 'sale'"
 _IN_WINDOW = f"business_day > $1::date - {WINDOW_DAYS}"
+_IN_HALF = f"business_day > $1::date - {HALF_DAYS}"
+_IN_TWO_HALVES = f"business_day > $1::date - {2 * HALF_DAYS}"
 
 
 def _sum(expression: str, condition: str) -> str:
@@ -51,7 +54,15 @@ _AGGREGATE = f"""
         {_sum(_SIGNED.format("amount"), _IN_WINDOW)} AS net_365,
         {_sum(_SIGNED.format("costed_amount"), _IN_WINDOW)} AS costed_365,
         {_sum(_SIGNED.format("costed_amount - cost"), _IN_WINDOW)} AS margin_365,
-        min(business_day) FILTER (WHERE {_IN_WINDOW}) + {WINDOW_DAYS} AS window_changes_on
+        least(
+            min(business_day) FILTER (WHERE {_IN_WINDOW}) + {WINDOW_DAYS},
+            min(business_day) FILTER (WHERE {_IN_TWO_HALVES}) + {2 * HALF_DAYS},
+            min(business_day) FILTER (WHERE {_IN_HALF}) + {HALF_DAYS}
+        ) AS window_changes_on,
+        coalesce(max(amount) FILTER (WHERE {_SALE} AND {_IN_WINDOW}), 0)::numeric(28,2)
+            AS largest_365,
+        {_sum(_SIGNED.format("amount"), _IN_HALF)} AS net_180,
+        {_sum(_SIGNED.format("amount"), f"{_IN_TWO_HALVES} AND NOT {_IN_HALF}")} AS net_prior_180
     FROM posted
     GROUP BY customer_id
 """  # noqa: S608 - built from constants of this module

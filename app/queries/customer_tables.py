@@ -19,6 +19,7 @@ from app.models import (
     CustomerIdentity,
     CustomerMerge,
     CustomerMergeItem,
+    CustomerProfile,
     CustomerSearchKey,
     CustomerServiceStats,
     CustomerStats,
@@ -37,6 +38,8 @@ from app.models import (
     PurchaseLine,
     Receipt,
     TierAssignment,
+    TierNotice,
+    TierReview,
 )
 
 
@@ -121,7 +124,10 @@ CUSTOMER_TABLES: Final[tuple[CustomerTable, ...]] = (
     CustomerTable(PosEvent, OnMerge.POINTS, OnErasure.CLEARED, ("body", "answer")),
     CustomerTable(OutboxEvent, OnMerge.STAYS, OnErasure.KEPT, is_copied=False),
     CustomerTable(CustomerStats, OnMerge.REBUILT, OnErasure.KEPT),
-    CustomerTable(TierAssignment, OnMerge.JOINS, OnErasure.KEPT),
+    CustomerTable(TierAssignment, OnMerge.JOINS, OnErasure.CLEARED, ("reason",)),
+    CustomerTable(TierNotice, OnMerge.STAYS, OnErasure.KEPT),
+    CustomerTable(TierReview, OnMerge.STAYS, OnErasure.CLEARED, ("reason",)),
+    CustomerTable(CustomerProfile, OnMerge.STAYS, OnErasure.KEPT),
     CustomerTable(Interaction, OnMerge.MOVES, OnErasure.CLEARED, ("subject", "text", "next_step")),
     CustomerTable(InteractionChange, OnMerge.MOVES, OnErasure.CLEARED, ("changes",)),
     CustomerTable(InteractionEntry, OnMerge.STAYS, OnErasure.KEPT, is_copied=False),

@@ -12,9 +12,13 @@ from uuid import UUID
 import asyncpg
 
 from app.queries.rows import as_json
-from app.rules.tiering import WINDOW_DAYS
+from app.rules.tier_policies import WINDOW_DAYS
 
-_ACTIVE_POLICIES = "SELECT id, scope, version, name, body FROM tier_policy WHERE status = 'active'"
+_ACTIVE_POLICIES = """
+SELECT p.id, p.scope, p.version, p.name, p.method, p.body, c.body AS calibration
+FROM tier_policy AS p LEFT JOIN tier_calibration AS c ON c.policy_id = p.id
+WHERE p.status = 'active'
+"""
 _HELD = """
 SELECT c.id AS customer_id, c.kind,
     (SELECT jsonb_agg(jsonb_build_object('level', t.level, 'cause', t.cause,
@@ -120,7 +124,7 @@ FROM purchase WHERE customer_id = $1 AND status = 'posted' AND business_day >= $
 
 
 async def active_policies(connection: "asyncpg.Connection[Any]") -> list["asyncpg.Record"]:
-    """Return the policy in force for each scope."""
+    """Return the policy in force for each scope, with its calibration if it has one."""
     return list(await connection.fetch(_ACTIVE_POLICIES))
 
 

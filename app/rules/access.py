@@ -40,6 +40,8 @@ ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
         Permission.PRIVACY_WRITE,
         Permission.CUSTOM_FIELDS_WRITE,
         Permission.CHANNELS_WRITE,
+        Permission.TIERS_WRITE,
+        Permission.TIER_POLICIES_WRITE,
         Permission.EVENTS_READ,
         Permission.EVENTS_REPLAY,
         Permission.REPORTS_READ,
@@ -50,6 +52,7 @@ ROLE_PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
     Role.STORE_MANAGER: _AT_THE_COUNTER
     | _LEADING
     | {
+        Permission.TIERS_WRITE,
         Permission.EVENTS_READ,
         Permission.EVENTS_REPLAY,
         Permission.REPORTS_READ,

@@ -4,124 +4,15 @@ Threshold policies decide by net spend in a rolling window. A card moves up at o
 at an evaluation (not decided here), or when the purchase that earned its tier is taken back.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
+from app.rules.tier_policies import Figures, Policy, window_from
 from app.vocabulary import TierCause, TierLevel, money_text
-
-WINDOW_DAYS: Final = 365
-"""The rolling window that statistics are kept for, and so the only one a policy can ask for."""
-
-
-@dataclass(frozen=True, slots=True)
-class LevelRule:
-    """A level and the net spend that reaches it, inclusive."""
-
-    level: TierLevel
-    at_least: Decimal
-
-
-@dataclass(frozen=True, slots=True)
-class KeepRule:
-    """What keeps a level: ``factor`` of its threshold, looked at monthly, after a hold."""
-
-    factor: Decimal
-    hold_days: int
-    notice_days: int
-
-
-@dataclass(frozen=True, slots=True)
-class ThresholdPolicy:
-    """One version of a threshold policy; ``levels`` from the highest to the lowest."""
-
-    id: UUID
-    version: int
-    name: str
-    window_days: int
-    levels: tuple[LevelRule, ...]
-    keep: KeepRule
-
-    @classmethod
-    def of(
-        cls, policy_id: UUID, version: int, name: str, body: Mapping[str, Any]
-    ) -> "ThresholdPolicy":
-        """Read a stored policy body; levels are put in order, amounts are decimal strings.
-
-        Raises:
-            ValueError: something is missing or of another kind, no level starts at zero, a level
-                or a threshold occurs twice, the window is not :data:`WINDOW_DAYS` long, a number of
-                days is not one, the factor is not between 0 and 1, or the metric is not net spend.
-        """
-        try:
-            metric, keep = body["metric"], body["keep"]
-            levels = [
-                LevelRule(TierLevel(part["level"]), _finite(part["at_least"]))
-                for part in body["levels"]
-            ]
-            window_days = int(body["window_days"])
-            kept = KeepRule(
-                _finite(keep["factor"]), int(keep["hold_days"]), int(keep["notice_days"])
-            )
-        except (ArithmeticError, KeyError, TypeError) as error:
-            raise ValueError("the body is not that of a threshold policy") from error
-        levels.sort(key=lambda rule: rule.at_least, reverse=True)
-        _check(metric == "net_spend", "a threshold policy decides by net_spend")
-        _check(bool(levels) and levels[-1].at_least == 0, "the lowest level has to start at zero")
-        _check(len({rule.at_least for rule in levels}) == len(levels), "two share a threshold")
-        _check(len({rule.level for rule in levels}) == len(levels), "a level occurs twice")
-        _check(window_days == WINDOW_DAYS, f"figures are kept for {WINDOW_DAYS} days only")
-        _check(0 < kept.factor <= 1, "the factor lies between 0 and 1")
-        _check(kept.hold_days >= 0 and kept.notice_days >= 0, "days are not negative")
-        return cls(policy_id, version, name, window_days, tuple(levels), kept)
-
-    def rank(self, level: TierLevel) -> int:
-        """Return 0 for the lowest level and more for higher ones; -1 for one it does not know."""
-        for index, rule in enumerate(reversed(self.levels)):
-            if rule.level == level:
-                return index
-        return -1
-
-    def earned(self, net_spend: Decimal) -> LevelRule:
-        """Return the highest level whose threshold the net spend meets; below zero, the lowest."""
-        return next((rule for rule in self.levels if net_spend >= rule.at_least), self.levels[-1])
-
-    def rule_of(self, level: TierLevel) -> LevelRule | None:
-        """Return the rule of a level, None when the policy does not know it."""
-        return next((rule for rule in self.levels if rule.level == level), None)
-
-    def next_above(self, level: TierLevel) -> LevelRule | None:
-        """Return the next higher level, None at the top."""
-        above = [rule for rule in self.levels if self.rank(rule.level) > self.rank(level)]
-        return above[-1] if above else None
-
-
-def _finite(text: Any) -> Decimal:
-    number = Decimal(text)
-    _check(number.is_finite(), "an amount has to be a number")
-    return number
-
-
-def _check(is_right: bool, otherwise: str) -> None:
-    if not is_right:
-        raise ValueError(otherwise)
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """A card's figures: net spend of the window that ends with ``as_of``, inclusive."""
-
-    as_of: date
-    net_spend: Decimal
-    purchases: int
-    refunded: Decimal
-
-    def window_from(self, policy: ThresholdPolicy) -> date:
-        """Return the first day of the window."""
-        return self.as_of - timedelta(days=policy.window_days - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +69,7 @@ class StepOutcome:
 
 
 def follow(
-    policy: ThresholdPolicy, net_before: Decimal, held: Held, steps: Sequence[Step]
+    policy: Policy, net_before: Decimal, held: Held, steps: Sequence[Step]
 ) -> list[StepOutcome]:
     """Return what each of a card's receipts did to its tier, one after the other.
 
@@ -213,7 +104,7 @@ def _lifted(held: Held | None, level: TierLevel, since: date, purchase_id: UUID 
     return Held(level, since, purchase_id, held.before if held and is_again else held)
 
 
-def _taken_back(policy: ThresholdPolicy, held: Held, level: TierLevel) -> Held:
+def _taken_back(policy: Policy, held: Held, level: TierLevel) -> Held:
     """Return what is held when the purchase that earned the tier no longer earns but ``level``.
 
     While that is more than what was held before, the purchase is still what earned it.
@@ -226,7 +117,7 @@ def _taken_back(policy: ThresholdPolicy, held: Held, level: TierLevel) -> Held:
     return before
 
 
-def held_of(policy: ThresholdPolicy, history: Sequence[Assigned]) -> Held | None:
+def held_of(policy: Policy, history: Sequence[Assigned]) -> Held | None:
     """Return what a card holds by its history, oldest entry first; None without any."""
     held: Held | None = None
     for entry in history:
@@ -243,7 +134,7 @@ def held_of(policy: ThresholdPolicy, history: Sequence[Assigned]) -> Held | None
     return held
 
 
-def _merged(policy: ThresholdPolicy, held: Held | None, entry: Assigned) -> Held:
+def _merged(policy: Policy, held: Held | None, entry: Assigned) -> Held:
     """Return what is held when cards were merged or taken apart.
 
     A higher level that no single purchase earned is carried by all of them; a lower one is what
@@ -257,7 +148,7 @@ def _merged(policy: ThresholdPolicy, held: Held | None, entry: Assigned) -> Held
 
 
 def joined(
-    policy: ThresholdPolicy, held: Sequence[Held], net_spend: Decimal
+    policy: Policy, held: Sequence[Held], net_spend: Decimal
 ) -> tuple[TierLevel, UUID | None]:
     """Return the level of a card that several become, and the purchase that earned it, if one did.
 
@@ -271,15 +162,13 @@ def joined(
     return best.level, best.purchase_id
 
 
-def missing_to_next(
-    policy: ThresholdPolicy, level: TierLevel, net_spend: Decimal
-) -> Decimal | None:
+def missing_to_next(policy: Policy, level: TierLevel, net_spend: Decimal) -> Decimal | None:
     """Return what is missing to the next level, never below zero; None at the top."""
     above = policy.next_above(level)
     return None if above is None else max(above.at_least - net_spend, Decimal(0))
 
 
-def first_evaluation_on(policy: ThresholdPolicy, since: date, as_of: date) -> date:
+def first_evaluation_on(policy: Policy, since: date, as_of: date) -> date:
     """Return the first day on which a level held ``since`` can be taken away: a month's first day.
 
     It lies after ``as_of``, not before the hold has passed, and not before a customer who is told
@@ -292,7 +181,7 @@ def first_evaluation_on(policy: ThresholdPolicy, since: date, as_of: date) -> da
     return (earliest.replace(day=1) + timedelta(days=32)).replace(day=1)
 
 
-def keep_line(policy: ThresholdPolicy, level: TierLevel) -> Decimal | None:
+def keep_line(policy: Policy, level: TierLevel) -> Decimal | None:
     """Return the net spend that keeps a level at an evaluation; None where nothing is lower."""
     rule = policy.rule_of(level)
     if rule is None or policy.rank(level) <= 0:
@@ -301,7 +190,7 @@ def keep_line(policy: ThresholdPolicy, level: TierLevel) -> Decimal | None:
 
 
 def explain(
-    policy: ThresholdPolicy, standing: Standing, level: TierLevel, cause: TierCause, since: date
+    policy: Policy, figures: Figures, level: TierLevel, cause: TierCause, since: date
 ) -> dict[str, Any]:
     """Return why a card is in a level, as stored with the assignment and sent as JSON.
 
@@ -311,16 +200,16 @@ def explain(
     rule = policy.rule_of(level)
     above = policy.next_above(level)
     keeps = keep_line(policy, level)
-    missing = missing_to_next(policy, level, standing.net_spend)
+    missing = missing_to_next(policy, level, figures.net_spend)
     return {
         "inputs": {
-            "as_of": standing.as_of.isoformat(),
-            "window_from": standing.window_from(policy).isoformat(),
-            "window_to": standing.as_of.isoformat(),
+            "as_of": figures.as_of.isoformat(),
+            "window_from": window_from(policy, figures.as_of).isoformat(),
+            "window_to": figures.as_of.isoformat(),
             "window_days": policy.window_days,
-            "net_spend": money_text(standing.net_spend),
-            "refunded": money_text(standing.refunded),
-            "purchases": standing.purchases,
+            "net_spend": money_text(figures.net_spend),
+            "refunded": money_text(figures.refunded),
+            "purchases": figures.purchases,
         },
         "rule": {
             "method": "threshold",
@@ -342,20 +231,20 @@ def explain(
         else {
             "at_least": money_text(keeps),
             "factor": str(policy.keep.factor),
-            "not_before": first_evaluation_on(policy, since, standing.as_of).isoformat(),
+            "not_before": first_evaluation_on(policy, since, figures.as_of).isoformat(),
             "notice_days": policy.keep.notice_days,
         },
-        "sentences": sentences(policy, standing, level),
+        "sentences": sentences(policy, figures, level),
     }
 
 
-def sentences(policy: ThresholdPolicy, standing: Standing, level: TierLevel) -> dict[str, str]:
+def sentences(policy: Policy, figures: Figures, level: TierLevel) -> dict[str, str]:
     """Return why a card is in a level, in a sentence of each language."""
     rule = policy.rule_of(level)
     at_least = money_text(rule.at_least) if rule else "?"
-    net = money_text(standing.net_spend)
-    start, end = standing.window_from(policy).isoformat(), standing.as_of.isoformat()
-    earned = policy.earned(standing.net_spend).level
+    net = money_text(figures.net_spend)
+    start, end = window_from(policy, figures.as_of).isoformat(), figures.as_of.isoformat()
+    earned = policy.earned(figures.net_spend).level
     if policy.rank(earned) < policy.rank(level):
         # Held although the figures are lower by now: up at once, down only at an evaluation.
         why_en = f"held from before; the figures alone would give {earned.label.en}"
@@ -367,7 +256,7 @@ def sentences(policy: ThresholdPolicy, standing: Standing, level: TierLevel) -> 
         why_en = f"that is {level.label.en}, the lowest level"
         why_zh = f"属于最低层级{level.label.zh}"
     above = policy.next_above(level)
-    missing = missing_to_next(policy, level, standing.net_spend)
+    missing = missing_to_next(policy, level, figures.net_spend)
     next_en = next_zh = ""
     if above is not None and missing is not None and missing > 0:
         next_en = f" {money_text(missing)} more makes {above.level.label.en}."

@@ -84,4 +84,7 @@ class CustomerStatistics(Output):
     net_365: Total
     costed_365: Total
     margin_365: Total
+    largest_365: Total = Field(description="The largest sale of the window.")
+    net_180: Total = Field(description="Of the last 180 days.")
+    net_prior_180: Total = Field(description="Of the 180 days before those.")
     service: ServiceStatistics = Field(description="Cost to serve.")

@@ -11,7 +11,7 @@ from app.core.config import Settings
 from app.core.database import raw_connection
 from app.core.ids import new_id
 from app.queries import customer_stats, interactions, outbox, waiting_purchases
-from app.rules import tiering
+from app.rules import tier_policies
 from app.rules.access import Actor
 from app.rules.tiering import Step
 from app.services import tiers, unattached_interactions
@@ -44,7 +44,7 @@ async def attach_purchases(
     await customer_stats.lock_cards(connection, [customer_id])
     now = clock.now()
     await waiting_purchases.move_to_card(connection, now, customer_id, rows)
-    first_day = clock.business_day(now, settings.zone).toordinal() - tiering.WINDOW_DAYS + 1
+    first_day = clock.business_day(now, settings.zone).toordinal() - tier_policies.WINDOW_DAYS + 1
     steps = [
         Step(
             row["id"],

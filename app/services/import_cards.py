@@ -18,7 +18,7 @@ from app.core.ids import new_id
 from app.models import ImportJob
 from app.queries import import_rows as queries
 from app.queries import imports, interactions, outbox
-from app.rules import tiering
+from app.rules import tier_policies
 from app.rules.access import SYSTEM
 from app.rules.tiering import Step
 from app.services import completeness, search_keys, tiers, unattached_interactions
@@ -175,7 +175,7 @@ async def _attach(
         return 0
     connection = await raw_connection(session)
     rows = await queries.attach_purchases(connection, now, claimed)
-    first_day = clock.business_day(now, settings.zone).toordinal() - tiering.WINDOW_DAYS + 1
+    first_day = clock.business_day(now, settings.zone).toordinal() - tier_policies.WINDOW_DAYS + 1
     steps: dict[UUID, list[Step]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: (row["occurred_at"], row["id"])):
         signed = row["amount"] if row["kind"] == PurchaseKind.SALE else -row["amount"]

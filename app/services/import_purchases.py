@@ -15,7 +15,7 @@ from app.core.ids import new_id
 from app.models import ImportJob, Source
 from app.queries import customer_stats, import_purchases, imports, pos_events
 from app.queries.import_purchases import PortionFacts
-from app.rules import tiering
+from app.rules import tier_policies
 from app.rules.tiering import Step
 from app.services import tiers
 from app.services.posting import post_events
@@ -81,7 +81,7 @@ async def settle_portion(
         return None, {}
     await customer_stats.lock_cards(connection, cards)
     today = clock.today(settings.zone)
-    first_day = today.toordinal() - tiering.WINDOW_DAYS + 1
+    first_day = today.toordinal() - tier_policies.WINDOW_DAYS + 1
     steps: dict[UUID, list[Step]] = defaultdict(list)
     brought = await imports.purchases_of_cards(connection, job.id, cards)
     for customer_id, purchase_id, kind, amount, day, refund_of in brought:

@@ -14,8 +14,9 @@ from app.core.config import Settings
 from app.core.database import raw_connection
 from app.queries import customer_stats, merge_reading
 from app.queries import tiers as queries
-from app.rules import tiering
-from app.rules.tiering import Standing, Step, ThresholdPolicy
+from app.rules import tier_policies, tiering
+from app.rules.tier_policies import Figures, Policy
+from app.rules.tiering import Step
 from app.services import tiers
 from app.vocabulary import CustomerKind, PurchaseKind, PurchaseStatus, TierCause, TierLevel
 
@@ -24,9 +25,9 @@ from app.vocabulary import CustomerKind, PurchaseKind, PurchaseStatus, TierCause
 class TierAfter:
     """What each card holds, and what the surviving one will: with the purchase that earned it."""
 
-    policy: ThresholdPolicy
+    policy: Policy
     before: Mapping[UUID, TierLevel]
-    standing: Standing
+    standing: Figures
     level: TierLevel
     purchase_id: UUID | None
 
@@ -42,9 +43,7 @@ async def decide(
     held = {one: tiers.held_now(rows[one], settings.zone, policy) for one in ids}
     today = clock.today(settings.zone)
     figures = await customer_stats.joint(connection, today, ids)
-    standing = Standing(
-        today, figures["net_365"], figures["purchases_365"], figures["refunded_365"]
-    )
+    standing = Figures(today, figures["net_365"], figures["purchases_365"], figures["refunded_365"])
     level, purchase_id = tiering.joined(policy, [held[one] for one in ids], standing.net_spend)
     before = {one: held[one].level for one in ids}
     return TierAfter(policy, before, standing, level, purchase_id)
@@ -131,9 +130,7 @@ async def _go_on(
     policy = (await tiers.active_policies(session))[CustomerKind(row["kind"])]
     today = clock.today(settings.zone)
     figures = await customer_stats.joint(connection, today, [survivor])
-    standing = Standing(
-        today, figures["net_365"], figures["purchases_365"], figures["refunded_365"]
-    )
+    standing = Figures(today, figures["net_365"], figures["purchases_365"], figures["refunded_365"])
     earned = policy.earned(standing.net_spend).level
     level = max(base, earned, key=policy.rank)
     held = tiers.held_now(row, settings.zone, policy)
@@ -150,7 +147,7 @@ async def _steps_since(
     """Return what was bought, returned and voided since an instant, as steps in time order."""
     rows = await merge_reading.later_purchases(await raw_connection(session), customer_ids, since)
     today = clock.business_day(clock.now(), settings.zone)
-    first_day = today - timedelta(days=tiering.WINDOW_DAYS - 1)
+    first_day = today - timedelta(days=tier_policies.WINDOW_DAYS - 1)
     steps: dict[UUID, list[tuple[datetime, UUID, Step]]] = {}
     for row in rows:
         step = _step(row, since, first_day)

@@ -15,7 +15,7 @@ from app.core.config import Settings
 from app.core.errors import RetryTransactionError
 from app.core.ids import new_id
 from app.queries import purchase_ingest
-from app.rules import purchases, tiering
+from app.rules import purchases, tier_policies
 from app.rules.purchases import Fault
 from app.rules.tiering import Step, StepOutcome
 from app.schemas.pos_events import TillEvent, VoidEvent
@@ -109,7 +109,7 @@ class Run:
     def window_from(self) -> date:
         """The first day that counts for statistics of the rolling window."""
         return clock.business_day(self.now, self.settings.zone) - timedelta(
-            days=tiering.WINDOW_DAYS - 1
+            days=tier_policies.WINDOW_DAYS - 1
         )
 
     def day_of(self, instant: datetime) -> date:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from app.models import TierAssignment, TierPolicy
 from app.rules import tiering
-from app.rules.tiering import ThresholdPolicy
+from app.rules.tier_policies import Policy, window_from
 from app.schemas.common import BilingualText, LabelledCode
 from app.schemas.tiers import (
     DistributionLevel,
@@ -37,7 +37,7 @@ def tier_read(now: TierNow) -> TierRead:
         explanation=TierExplanation.model_validate(assignment.explanation),
         today=TierToday(
             as_of=standing.as_of,
-            window_from=standing.window_from(policy),
+            window_from=window_from(policy, standing.as_of),
             net_spend=standing.net_spend,
             next=None
             if above is None or missing is None
@@ -47,7 +47,7 @@ def tier_read(now: TierNow) -> TierRead:
     )
 
 
-def _keep(keep: KeepForecast, level: TierLevel, policy: ThresholdPolicy) -> TierKeep:
+def _keep(keep: KeepForecast, level: TierLevel, policy: Policy) -> TierKeep:
     day, missing = keep.evaluated_on.isoformat(), money_text(keep.missing)
     at_least, counting = money_text(keep.at_least), money_text(keep.still_counting)
     if keep.missing > 0:
@@ -95,7 +95,7 @@ def policies(found: Sequence[TierPolicy]) -> TierPolicies:
 
 
 def _policy(stored: TierPolicy) -> TierPolicyRead:
-    rules = ThresholdPolicy.of(stored.id, stored.version, stored.name, stored.body)
+    rules = Policy.of(stored.id, stored.version, stored.name, stored.method, stored.body)
     return TierPolicyRead(
         id=stored.id,
         scope=stored.scope,

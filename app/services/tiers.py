@@ -22,7 +22,8 @@ from app.models import Customer, CustomerStats, TierAssignment, TierPolicy
 from app.queries import customer_stats, outbox, tiers, trail
 from app.rules import tiering
 from app.rules.access import Actor
-from app.rules.tiering import Assigned, Held, Standing, Step, StepOutcome, ThresholdPolicy
+from app.rules.tier_policies import Calibration, Figures, Policy
+from app.rules.tiering import Assigned, Held, Step, StepOutcome
 from app.services.changes import page_of
 from app.services.customer_changes import card_not_found
 from app.vocabulary import (
@@ -30,6 +31,7 @@ from app.vocabulary import (
     ActorKind,
     CustomerKind,
     DomainEvent,
+    PolicyMethod,
     PolicyStatus,
     TierCause,
     TierLevel,
@@ -38,12 +40,17 @@ from app.vocabulary import (
 CHUNK = 2_000
 
 
-async def active_policies(session: AsyncSession) -> Mapping[CustomerKind, ThresholdPolicy]:
+async def active_policies(session: AsyncSession) -> Mapping[CustomerKind, Policy]:
     """Return the policy in force for each kind of customer."""
     rows = await tiers.active_policies(await raw_connection(session))
     return {
-        CustomerKind(row["scope"]): ThresholdPolicy.of(
-            row["id"], row["version"], row["name"], row["body"]
+        CustomerKind(row["scope"]): Policy.of(
+            row["id"],
+            row["version"],
+            row["name"],
+            PolicyMethod(row["method"]),
+            row["body"],
+            None if row["calibration"] is None else Calibration.of(row["calibration"]),
         )
         for row in rows
     }
@@ -62,7 +69,7 @@ async def assign_initial_to(
     """Give new cards the lowest level of the policy in force for their kind, and say why."""
     policies = await active_policies(session)
     today = clock.today(settings.zone)
-    nothing = Standing(as_of=today, net_spend=Decimal(0), purchases=0, refunded=Decimal(0))
+    nothing = Figures(as_of=today, net_spend=Decimal(0), purchases=0, refunded=Decimal(0))
     rows = []
     for customer_id, kind in cards.items():
         policy = policies[kind]
@@ -75,8 +82,8 @@ async def assign_initial_to(
 
 
 def assignment_row(
-    policy: ThresholdPolicy,
-    standing: Standing,
+    policy: Policy,
+    standing: Figures,
     customer_id: UUID,
     level: TierLevel,
     cause: TierCause,
@@ -100,8 +107,8 @@ def assignment_row(
 class Settled:
     """What a card's receipts did to its tier, and its figures afterwards."""
 
-    policy: ThresholdPolicy
-    standing: Standing
+    policy: Policy
+    standing: Figures
     outcomes: tuple[StepOutcome, ...]
 
 
@@ -126,7 +133,7 @@ async def settle(
     for customer_id, added in steps.items():
         row, figures = held[customer_id], fresh[customer_id]
         policy = policies[CustomerKind(row["kind"])]
-        standing = Standing(
+        standing = Figures(
             as_of=today,
             net_spend=figures["net_365"],
             purchases=figures["purchases_365"],
@@ -142,8 +149,8 @@ async def settle(
 
 
 def _moves(
-    policy: ThresholdPolicy,
-    standing: Standing,
+    policy: Policy,
+    standing: Figures,
     customer_id: UUID,
     outcomes: Sequence[StepOutcome],
 ) -> list[dict[str, Any]]:
@@ -166,7 +173,7 @@ def _moves(
     return rows
 
 
-def held_now(row: Any, zone: ZoneInfo, policy: ThresholdPolicy) -> Held:
+def held_now(row: Any, zone: ZoneInfo, policy: Policy) -> Held:
     """Return what a card holds, by its row of :func:`app.queries.tiers.held`."""
     history = [
         Assigned(
@@ -268,7 +275,7 @@ async def reconcile(session: AsyncSession, settings: Settings, as_of: date) -> M
     for customer_id in portion:
         row, figures = held[customer_id], of_the_day[customer_id]
         policy = policies[CustomerKind(row["kind"])]
-        standing = Standing(as_of, figures["net"], figures["purchases"], figures["refunded"])
+        standing = Figures(as_of, figures["net"], figures["purchases"], figures["refunded"])
         before = held_now(row, settings.zone, policy)
         earned = policy.earned(standing.net_spend).level
         if policy.rank(earned) > policy.rank(before.level):
@@ -285,8 +292,8 @@ class TierNow:
     """A card's tier with the stored reason, and how it stands today."""
 
     assignment: TierAssignment
-    policy: ThresholdPolicy
-    standing: Standing
+    policy: Policy
+    standing: Figures
     keep: "KeepForecast | None"
 
 
@@ -326,7 +333,7 @@ async def get_tier(session: AsyncSession, settings: Settings, customer_id: UUID)
     figures: CustomerStats | None = stats  # The outer join may find none.
     policy = (await active_policies(session))[kind]
     connection = await raw_connection(session)
-    standing = Standing(
+    standing = Figures(
         as_of=today,
         net_spend=await tiers.net_spend(
             connection, customer_id, today - timedelta(days=policy.window_days - 1)
@@ -433,7 +440,7 @@ async def get_distribution(
         )
     )
     assert policy is not None
-    rules = ThresholdPolicy.of(policy.id, policy.version, policy.name, policy.body)
+    rules = Policy.of(policy.id, policy.version, policy.name, policy.method, policy.body)
     end_of_day = datetime.combine(day + timedelta(days=1), time(), settings.zone)
     stores = None if actor.store_ids is None else sorted(actor.store_ids)
     connection = await raw_connection(session)

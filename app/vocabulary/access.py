@@ -39,6 +39,8 @@ class Permission(Code):
     EVENTS_READ = "pos_events:read", "Read till events", "查看收银事件"
     EVENTS_REPLAY = "pos_events:replay", "Replay held till events", "重放搁置的收银事件"
     TIERS_READ = "tiers:read", "Read tiers and policies", "查看层级与政策"
+    TIERS_WRITE = "tiers:write", "Set tiers by hand and decide reviews", "人工指定层级与复核升级"
+    TIER_POLICIES_WRITE = "tier_policies:write", "Write and publish tier policies", "制定层级政策"
     REPORTS_READ = "reports:read", "Read reports", "查看报表"
     STAFF_READ = "staff:read", "Read staff", "查看员工"
     STAFF_WRITE = "staff:write", "Administer staff", "管理员工"
@@ -89,6 +91,9 @@ class Action(Code):
     COPIED = "copied", "Copied out", "提供副本"
     ERASED = "erased", "Erased", "删除个人数据"
     DEFERRED = "deferred", "Deferred", "延后"
+    PUBLISHED = "published", "Published", "发布"
+    RETIRED = "retired", "Retired", "停用版本"
+    SIMULATED = "simulated", "Tried out", "试算"
 
 
 class ActorKind(Code):
@@ -119,3 +124,7 @@ class DomainEvent(Code):
     PURCHASE_VOIDED = "purchase.voided", "Receipt voided", "小票已作废"
     PURCHASE_ATTACHED = "purchase.attached", "Receipt joined its card", "小票已归户"
     TIER_CHANGED = "tier.changed", "Tier changed", "层级已变更"
+    TIER_NOTICE_GIVEN = "tier.notice_given", "A level will be lost", "即将降级通知"
+    TIER_REVIEW_OPENED = "tier.review_opened", "An upgrade is held for review", "升级待复核"
+    TIER_POLICY_ACTIVATED = "tier_policy.activated", "Tier policy in force", "层级政策已生效"
+    REPORT_FINISHED = "report.finished", "Report finished", "报表已结束"

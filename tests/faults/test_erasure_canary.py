@@ -273,6 +273,15 @@ class Person:
                         id=UUID(self.card["id"]), contact=new_id(), mark=MARK, at=clock.now(),
                     )  # fmt: skip
                     continue
+                if table.name == "tier_review":
+                    await self.run(
+                        "INSERT INTO tier_review (customer_id, id, policy_id, level, next_level,"
+                        " evidence, is_severe, status, opened_at, decided_at, reason)"
+                        " SELECT :id, :review, p.id, 'small', 'ordinary', '{}', false, 'refused',"
+                        " :at, :at, :mark FROM tier_policy AS p WHERE p.scope = 'individual'",
+                        id=UUID(self.card["id"]), review=new_id(), mark=MARK, at=clock.now(),
+                    )  # fmt: skip
+                    continue
                 await self.run(
                     f"UPDATE {table.name} SET {name} = {marked(columns[name])} WHERE {key} = :id",
                     id=UUID(self.card["id"]),

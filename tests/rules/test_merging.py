@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from app.rules import merging, tiering
 from app.rules.merging import FieldDecision, MergingCard, MergingIdentity
-from app.rules.tiering import Assigned, Held, KeepRule, LevelRule, Step, ThresholdPolicy
+from app.rules.tier_policies import KeepRule, LevelRule, Policy
+from app.rules.tiering import Assigned, Held, Step
 from app.schemas.card_parts import MAXIMUM_FAMILY, MAXIMUM_TAGS
 from app.vocabulary import CustomerKind, CustomerStatus, MergeRule, TierCause, TierLevel
 
 A, B, C = (UUID(int=number) for number in (1, 2, 3))
 DAY = date(2026, 3, 1)
-POLICY = ThresholdPolicy(
+POLICY = Policy(
     UUID(int=9), 1, "three", 365,
     (
         LevelRule(TierLevel.MAIN, Decimal(1000)),

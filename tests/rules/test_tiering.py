@@ -9,12 +9,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from app.rules.tier_policies import Figures, Policy, window_from
 from app.rules.tiering import (
     Assigned,
     Held,
-    Standing,
     Step,
-    ThresholdPolicy,
     explain,
     first_evaluation_on,
     follow,
@@ -22,7 +21,7 @@ from app.rules.tiering import (
     keep_line,
     missing_to_next,
 )
-from app.vocabulary import TierCause, TierLevel
+from app.vocabulary import PolicyMethod, TierCause, TierLevel
 
 MAIN, ORDINARY, SMALL = TierLevel.MAIN, TierLevel.ORDINARY, TierLevel.SMALL
 INITIAL, UPGRADE, REVERSAL = TierCause.INITIAL, TierCause.UPGRADE, TierCause.REVERSAL
@@ -38,7 +37,8 @@ BODY: dict[str, Any] = {
     ],
     "keep": {"factor": "0.90", "hold_days": 180, "notice_days": 30},
 }
-POLICY = ThresholdPolicy.of(POLICY_ID, 3, "Twelve months", BODY)
+THRESHOLD = PolicyMethod.THRESHOLD
+POLICY = Policy.of(POLICY_ID, 3, "Twelve months", THRESHOLD, BODY)
 TODAY = date(2026, 11, 21)
 ONE, TWO, THREE, FOUR = (UUID(int=number) for number in (1, 2, 3, 4))
 
@@ -93,7 +93,7 @@ KEEP = BODY["keep"]
 @pytest.mark.parametrize(
     "changes",
     [
-        pytest.param({"metric": "margin"}, id="another metric"),
+        pytest.param({"metric": "recency"}, id="a metric of no amount"),
         pytest.param({"levels": []}, id="no level"),
         pytest.param({"levels": None}, id="levels missing"),
         pytest.param({"levels": [{"level": "main", "at_least": "1"}]}, id="none at zero"),
@@ -109,7 +109,7 @@ KEEP = BODY["keep"]
             {"levels": [*BODY["levels"], {"level": "main", "at_least": "2000"}]}, id="same level"
         ),
         pytest.param({"window_days": 0}, id="no window"),
-        pytest.param({"window_days": 364}, id="a window without figures"),
+        pytest.param({"window_days": 1096}, id="a window longer than three years"),
         pytest.param({"window_days": "long"}, id="window is a word"),
         pytest.param({"keep": None}, id="keep missing"),
         pytest.param({"keep": {**KEEP, "factor": "0"}}, id="factor zero"),
@@ -120,14 +120,14 @@ KEEP = BODY["keep"]
 )
 def test_a_body_that_is_no_threshold_policy_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"\w"):
-        ThresholdPolicy.of(POLICY_ID, 1, "odd", {**BODY, **changes})
+        Policy.of(POLICY_ID, 1, "odd", THRESHOLD, {**BODY, **changes})
 
 
 @pytest.mark.parametrize("missing", sorted(BODY))
 def test_a_body_with_something_missing_is_refused(missing: str) -> None:
     body = {name: value for name, value in BODY.items() if name != missing}
-    with pytest.raises(ValueError, match="not that of a threshold policy"):
-        ThresholdPolicy.of(POLICY_ID, 1, "odd", body)
+    with pytest.raises(ValueError, match="not that of a tier policy"):
+        Policy.of(POLICY_ID, 1, "odd", THRESHOLD, body)
 
 
 # --- What receipts do -------------------------------------------------------------------------
@@ -366,7 +366,7 @@ def test_the_first_day_a_level_can_be_looked_at(since: str, as_of: str, expected
 
 def test_without_hold_and_notice_a_level_is_safe_on_the_day_itself() -> None:
     keep = {"factor": "0.90", "hold_days": 0, "notice_days": 0}
-    policy = ThresholdPolicy.of(POLICY_ID, 1, "Strict", {**BODY, "keep": keep})
+    policy = Policy.of(POLICY_ID, 1, "Strict", THRESHOLD, {**BODY, "keep": keep})
     first = date(2026, 12, 1)
     assert first_evaluation_on(policy, first, first) == date(2027, 1, 1)
     assert first_evaluation_on(policy, first, date(2026, 12, 31)) == date(2027, 1, 1)
@@ -384,15 +384,15 @@ def test_an_evaluation_is_the_next_first_of_a_month_after_hold_and_notice(
 
 
 def test_the_window_is_the_day_and_the_364_before_it() -> None:
-    standing = Standing(TODAY, yuan("0"), 0, yuan("0"))
-    assert standing.window_from(POLICY) == date(2025, 11, 22)
+    standing = Figures(TODAY, yuan("0"), 0, yuan("0"))
+    assert window_from(POLICY, standing.as_of) == date(2025, 11, 22)
 
 
 # --- Why --------------------------------------------------------------------------------------
 
 
 def test_an_explanation_holds_inputs_rule_policy_next_and_what_keeps() -> None:
-    standing = Standing(TODAY, yuan("420.5"), 7, yuan("35"))
+    standing = Figures(TODAY, yuan("420.5"), 7, yuan("35"))
     reason = explain(POLICY, standing, ORDINARY, UPGRADE, date(2026, 11, 20))
     sentences = reason.pop("sentences")
     assert reason == {
@@ -477,12 +477,12 @@ def test_an_explanation_holds_inputs_rule_policy_next_and_what_keeps() -> None:
 def test_the_reason_reads_as_a_sentence_in_both_languages(
     level: TierLevel, net: str, en: str, zh: str
 ) -> None:
-    standing = Standing(TODAY, yuan(net), 1, yuan("0"))
+    standing = Figures(TODAY, yuan(net), 1, yuan("0"))
     reason = explain(POLICY, standing, level, UPGRADE, TODAY)
     assert reason["sentences"] == {"en": en, "zh": zh}
 
 
 def test_nothing_keeps_the_lowest_level_and_nothing_is_above_the_top() -> None:
-    standing = Standing(TODAY, yuan("0"), 0, yuan("0"))
+    standing = Figures(TODAY, yuan("0"), 0, yuan("0"))
     assert explain(POLICY, standing, SMALL, INITIAL, TODAY)["keep"] is None
     assert explain(POLICY, standing, MAIN, INITIAL, TODAY)["next"] is None

@@ -165,6 +165,9 @@ async def test_every_figure_of_a_card_is_as_counted_by_hand(shop: Shop) -> None:
         "costed_365": Decimal("0.00"),
         "margin_365": Decimal("0.00"),
         "window_changes_on": date(2026, 11, 22),
+        "largest_365": Decimal("100.00"),
+        "net_180": Decimal("-510.00"),
+        "net_prior_180": Decimal("60.00"),
     }
 
 
