@@ -43,7 +43,7 @@ from app.models import (
     Store,
 )
 from app.schemas.pos_events import RefundEvent, SaleEvent
-from app.services import pos_intake, tiers
+from app.services import pos_intake, tier_moves
 from app.services.pos_intake import ReceivedEvent
 from app.services.posting_run import SourceFacts
 from app.vocabulary import (
@@ -313,7 +313,7 @@ class _Loader:
                 for customer_id in ids.values()
             ],
         )
-        await tiers.assign_initial_to(
+        await tier_moves.assign_initial_to(
             self.session,
             self.settings,
             dict.fromkeys(ids.values(), CustomerKind.INDIVIDUAL),

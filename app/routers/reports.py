@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query
 from app.rules.access import Actor
 from app.schemas.common import Day
 from app.schemas.tiers import TierDistribution
-from app.services import tier_answers, tiers
+from app.services import tier_answers, tier_reports
 from app.vocabulary import CustomerKind, Permission
 from app.web.dependencies import Allow, SessionDep, SettingsDep
 from app.web.documentation import SIGNED_IN, problems
@@ -38,5 +38,5 @@ async def get_tier_distribution(
     day; a role bound to stores sees the customers whose home store is theirs.
     """
     return tier_answers.distribution(
-        kind, await tiers.get_distribution(session, settings, actor, kind, as_of)
+        kind, await tier_reports.get_distribution(session, settings, actor, kind, as_of)
     )

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends
 
 from app.rules.access import Actor
 from app.schemas.tiers import TierPeriod, TierPolicies, TierRead
-from app.services import tier_answers, tiers
+from app.services import tier_answers, tier_reads
 from app.vocabulary import Permission
 from app.web.answers import ON_LISTING, next_cursor, position_after
 from app.web.dependencies import Allow, SessionDep, SettingsDep
@@ -32,7 +32,7 @@ async def get_customer_tier(
     `explanation` is what was stored when the tier was assigned; `today` and `keep` are computed
     now.
     """
-    return tier_answers.tier_read(await tiers.get_tier(session, settings, customer_id))
+    return tier_answers.tier_read(await tier_reads.get_tier(session, settings, customer_id))
 
 
 @router.get(
@@ -50,7 +50,7 @@ async def list_customer_tiers(
 ) -> Page[TierPeriod]:
     """List a card's tiers with their reasons, newest first."""
     listing = {"list": "tier-history", "customer": customer_id}
-    page, position = await tiers.list_tier_history(
+    page, position = await tier_reads.list_tier_history(
         session, customer_id, limit=limit, after=position_after(settings, listing, cursor)
     )
     return Page(
@@ -66,4 +66,4 @@ async def list_customer_tiers(
 )
 async def list_tier_policies(actor: Reader, session: SessionDep) -> TierPolicies:
     """Return all versions of tier policies: by scope, newest version first."""
-    return tier_answers.policies(await tiers.list_policies(session))
+    return tier_answers.policies(await tier_reads.list_policies(session))

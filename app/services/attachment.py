@@ -14,7 +14,7 @@ from app.queries import customer_stats, interactions, outbox, waiting_purchases
 from app.rules import tier_policies
 from app.rules.access import Actor
 from app.rules.tiering import Step
-from app.services import tiers, unattached_interactions
+from app.services import tier_settlement, unattached_interactions
 from app.services.identities import IdentityKey
 from app.services.trail import record_action
 from app.vocabulary import Action, DomainEvent, PurchaseKind, PurchaseStatus
@@ -56,7 +56,7 @@ async def attach_purchases(
         for row in sorted(rows, key=lambda row: (row["occurred_at"], row["id"]))
         if row["status"] == PurchaseStatus.POSTED
     ]
-    await tiers.settle(session, settings, {customer_id: steps})
+    await tier_settlement.settle(session, settings, {customer_id: steps})
     await outbox.write(
         connection,
         now,

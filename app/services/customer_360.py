@@ -21,7 +21,7 @@ from app.rules.tier_policies import WINDOW_DAYS
 from app.schemas.customer_360 import CategoryAmount, Customer360, CustomerValue
 from app.schemas.interactions import InteractionRead
 from app.schemas.purchases import PurchaseRead, ServiceStatistics
-from app.services import purchases, tier_answers, tiers
+from app.services import purchases, tier_answers, tier_reads
 from app.services.consents import standing_read
 from app.services.customer_changes import get_customer
 from app.services.timeline import require
@@ -53,7 +53,7 @@ async def get_customer_360(
         require(actor, permission)
     connection = await raw_connection(session)
     card = await get_customer(session, customer_id)
-    tier = await tiers.get_tier(session, settings, customer_id)
+    tier = await tier_reads.get_tier(session, settings, customer_id)
     stats = await purchases.find_statistics(session, customer_id)
     service = await purchases.get_service_statistics(session, customer_id)
     bought = await _newest(session, Purchase, customer_id)

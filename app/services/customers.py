@@ -33,7 +33,7 @@ from app.services import (
     customer_identities,
     duplicates,
     search_keys,
-    tiers,
+    tier_moves,
 )
 from app.services.changes import not_acceptable
 from app.services.customer_changes import (
@@ -121,7 +121,7 @@ async def create_customer(
         action=Action.CREATED,
         event=DomainEvent.CUSTOMER_CREATED,
     )
-    await tiers.assign_initial(session, settings, customer_id, given.kind)
+    await tier_moves.assign_initial(session, settings, customer_id, given.kind)
     pointers = [f"/identities/{index}/value" for index in range(len(rows))]
     await customer_identities.claim(session, actor, settings, customer_id, rows, pointers)
     await completeness.refresh_completeness(session, settings, [customer_id])

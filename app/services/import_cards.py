@@ -21,7 +21,13 @@ from app.queries import imports, interactions, outbox
 from app.rules import tier_policies
 from app.rules.access import SYSTEM
 from app.rules.tiering import Step
-from app.services import completeness, search_keys, tiers, unattached_interactions
+from app.services import (
+    completeness,
+    search_keys,
+    tier_moves,
+    tier_settlement,
+    unattached_interactions,
+)
 from app.services.import_card_changes import change_cards, in_history, stored
 from app.vocabulary import (
     CustomerKind,
@@ -155,7 +161,7 @@ async def _create(
         connection, now, (str(job.created_by_kind), job.created_by_id), changes
     )
     await queries.write_items(connection, job.id, items)
-    await tiers.assign_initial_to(
+    await tier_moves.assign_initial_to(
         session, settings, {card["id"]: CustomerKind(card["kind"]) for card in cards}
     )
     awaited = [
@@ -184,7 +190,7 @@ async def _attach(
             steps[row["customer_id"]].append(Step(row["id"], adds, row["refund_of_id"]))
         else:
             steps.setdefault(row["customer_id"], [])
-    await tiers.settle(session, settings, steps)
+    await tier_settlement.settle(session, settings, steps)
     await outbox.write(
         connection,
         now,

@@ -17,7 +17,7 @@ from app.queries import customer_stats, import_purchases, imports, pos_events
 from app.queries.import_purchases import PortionFacts
 from app.rules import tier_policies
 from app.rules.tiering import Step
-from app.services import tiers
+from app.services import tier_settlement
 from app.services.posting import post_events
 from app.services.posting_run import pending_of
 from app.vocabulary import PurchaseKind, TierCause
@@ -88,7 +88,7 @@ async def settle_portion(
         signed = amount if kind == PurchaseKind.SALE else -amount
         adds = signed if day.toordinal() >= first_day else Decimal(0)
         steps[customer_id].append(Step(purchase_id, adds, refund_of))
-    settled = await tiers.settle(session, settings, steps)
+    settled = await tier_settlement.settle(session, settings, steps)
     upgrades = sum(
         any(outcome.cause is TierCause.UPGRADE for outcome in one.outcomes)
         for one in settled.values()

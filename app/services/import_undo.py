@@ -16,7 +16,7 @@ from app.queries import import_undo as queries
 from app.queries.imports import touched_cards
 from app.rules.access import SYSTEM
 from app.rules.tiering import Step
-from app.services import completeness, search_keys, tiers
+from app.services import completeness, search_keys, tier_settlement
 from app.services.import_card_changes import restored
 from app.services.import_runs import count, end
 from app.services.imports import OBJECT_TYPE, lock_import
@@ -131,7 +131,7 @@ async def _settle(
     # What a card was sold since may earn more than what stands again; nothing else would lift it
     # before the night.
     last = await queries.last_purchases(connection, [row["customer_id"] for row in standing])
-    await tiers.settle(
+    await tier_settlement.settle(
         session, settings, {card: [Step(sale, Decimal(0), None)] for card, sale in last.items()}
     )
     job.settled_to = cards[-1]

@@ -17,7 +17,8 @@ from app.queries import tiers as queries
 from app.rules import tier_policies, tiering
 from app.rules.tier_policies import Figures, Policy
 from app.rules.tiering import Step
-from app.services import tiers
+from app.services import tier_moves, tier_settlement
+from app.services.tier_policies_in_force import active_policies
 from app.vocabulary import CustomerKind, PurchaseKind, PurchaseStatus, TierCause, TierLevel
 
 
@@ -39,8 +40,8 @@ async def decide(
     connection = await raw_connection(session)
     ids = [survivor, *losers]
     rows = await queries.held(connection, ids)
-    policy = (await tiers.active_policies(session))[CustomerKind(rows[survivor]["kind"])]
-    held = {one: tiers.held_now(rows[one], settings.zone, policy) for one in ids}
+    policy = (await active_policies(session))[CustomerKind(rows[survivor]["kind"])]
+    held = {one: tier_moves.held_now(rows[one], settings.zone, policy) for one in ids}
     today = clock.today(settings.zone)
     figures = await customer_stats.joint(connection, today, ids)
     standing = Figures(today, figures["net_365"], figures["purchases_365"], figures["refunded_365"])
@@ -61,12 +62,12 @@ async def join(
     await queries.close(connection, at, losers)
     made = None
     if after.level != after.before[survivor]:
-        move = tiers.assignment_row(
+        move = tier_moves.assignment_row(
             after.policy, after.standing, survivor, after.level, TierCause.MERGED,
             after.purchase_id, after.standing.as_of,
         )  # fmt: skip
         made = move["id"]
-        await tiers.write_moves(session, at, [{**move, "before": after.before[survivor]}])
+        await tier_moves.write_moves(session, at, [{**move, "before": after.before[survivor]}])
     return {
         "made": made and str(made),
         "current": {str(owner): str(row["id"]) for owner, row in current.items()},
@@ -102,7 +103,7 @@ async def part(
         if made is not None:
             await queries.remove(connection, survivor, made)
             await queries.reopen(connection, survivor, UUID(own))
-            await tiers.tell_moves(
+            await tier_moves.tell_moves(
                 session,
                 at,
                 [
@@ -118,7 +119,9 @@ async def part(
         reopened.append(survivor)
     elif own is not None:
         await _go_on(session, settings, survivor, TierLevel(was["levels"][str(survivor)]), at)
-    await tiers.settle(session, settings, {owner: steps.get(owner, []) for owner in reopened})
+    await tier_settlement.settle(
+        session, settings, {owner: steps.get(owner, []) for owner in reopened}
+    )
 
 
 async def _go_on(
@@ -127,18 +130,18 @@ async def _go_on(
     """Go on from a history that receipts made since, with what the card holds by itself."""
     connection = await raw_connection(session)
     row = (await queries.held(connection, [survivor]))[survivor]
-    policy = (await tiers.active_policies(session))[CustomerKind(row["kind"])]
+    policy = (await active_policies(session))[CustomerKind(row["kind"])]
     today = clock.today(settings.zone)
     figures = await customer_stats.joint(connection, today, [survivor])
     standing = Figures(today, figures["net_365"], figures["purchases_365"], figures["refunded_365"])
     earned = policy.earned(standing.net_spend).level
     level = max(base, earned, key=policy.rank)
-    held = tiers.held_now(row, settings.zone, policy)
+    held = tier_moves.held_now(row, settings.zone, policy)
     if level != held.level:
-        move = tiers.assignment_row(
+        move = tier_moves.assignment_row(
             policy, standing, survivor, level, TierCause.MERGED, None, today
         )
-        await tiers.write_moves(session, at, [{**move, "before": held.level}])
+        await tier_moves.write_moves(session, at, [{**move, "before": held.level}])
 
 
 async def _steps_since(

@@ -23,7 +23,7 @@ from app.queries import outbox, pos_events, trail
 from app.rules import purchases
 from app.rules.purchases import Fault
 from app.schemas.pos_events import RefundEvent, SaleEvent, VoidEvent
-from app.services import tiers
+from app.services import tier_settlement
 from app.services.posting_refunds import find_originals, post_refunds, post_voids
 from app.services.posting_run import PendingEvent, Posted, ReceiptKey, Run, fine, pending_of
 from app.services.posting_sales import claim_sales, write_sales
@@ -113,7 +113,7 @@ async def _settle(session: AsyncSession, run: Run, asked: set[Posted]) -> None:
         customer_id: sorted(steps, key=lambda step: step[0])
         for customer_id, steps in run.steps.items()
     }
-    settled = await tiers.settle(
+    settled = await tier_settlement.settle(
         session,
         run.settings,
         {owner: [step for *_, step in steps] for owner, steps in in_order.items()},

@@ -20,7 +20,7 @@ from app.rules.purchases import Fault
 from app.rules.tiering import Step, StepOutcome
 from app.schemas.pos_events import TillEvent, VoidEvent
 from app.services.identities import IdentityKey
-from app.services.tiers import Settled
+from app.services.tier_settlement import Settled
 from app.vocabulary import (
     Action,
     ActorKind,

@@ -19,7 +19,8 @@ from app.schemas.tiers import (
     TierRead,
     TierToday,
 )
-from app.services.tiers import Distribution, KeepForecast, TierNow
+from app.services.tier_reads import KeepForecast, TierNow
+from app.services.tier_reports import Distribution
 from app.vocabulary import CustomerKind, TierLevel, money_text
 
 

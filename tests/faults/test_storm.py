@@ -22,7 +22,8 @@ from app.core.config import Settings
 from app.core.database import Database, raw_connection
 from app.core.ids import new_id
 from app.models import PosEvent
-from app.services import statistics, tiers
+from app.services import statistics
+from app.services.tier_policies_in_force import active_policies
 from app.vocabulary import CustomerKind, TierLevel
 from tests.conftest import client_of
 from tests.support import databases
@@ -234,7 +235,7 @@ async def left_by(shop: Shop) -> dict[str, list[tuple[Any, ...]]]:
 async def below_what_they_earn(shop: Shop) -> list[str]:
     """Return members who hold less than their figures earn: nobody ever should."""
     async with shop.database.transaction() as session:
-        policy = (await tiers.active_policies(session))[CustomerKind.INDIVIDUAL]
+        policy = (await active_policies(session))[CustomerKind.INDIVIDUAL]
         rows = await (await raw_connection(session)).fetch(_LEVELS)
         return [
             row["member"]
