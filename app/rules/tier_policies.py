@@ -421,9 +421,12 @@ class Policy:
         if self.metric is not None:
             value = value_of(self.metric, figures)
             return Decimal(0) if value is None else value
-        return sum((share.points for share in self.shares(figures)), Decimal(0)).quantize(
-            _POINT, ROUND_HALF_UP
-        )
+        # One division at the end: what a database divides comes out the same.
+        weights = {part.indicator: part.weight for part in self.indicators}
+        found = [share for share in self.shares(figures) if share.percentile is not None]
+        whole = sum((weights[share.indicator] for share in found), Decimal(0))
+        points = sum((weights[share.indicator] * share.percentile for share in found), Decimal(0))
+        return (points / whole if whole else Decimal(0)).quantize(_POINT, ROUND_HALF_UP)
 
     def shares(self, figures: Figures) -> tuple[Share, ...]:
         """Return what each indicator of a composite policy gives to the score."""

@@ -1,0 +1,123 @@
+"""When a level may be lost: evaluations, notices, falls, and what it takes to keep a level.
+
+Evaluations are on the first day of a month. A card whose score lies below the line that keeps its
+level gets a notice at an evaluation; it falls by one level at the first evaluation that lies behind
+the notice, the grace period and the hold, if its score is below the line then. Told too early is
+told for nothing: a notice is given at the last evaluation that leaves time for it.
+"""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from enum import Enum
+
+from app.rules.tier_policies import LevelRule, Policy
+from app.vocabulary import TierLevel, Unit
+
+
+def evaluation_on_or_before(day: date) -> date:
+    """Return the evaluation that is due by a day: the first of its month."""
+    return day.replace(day=1)
+
+
+def evaluation_on_or_after(day: date) -> date:
+    """Return the first evaluation that is not before a day."""
+    if day.day == 1:
+        return day
+    return (day.replace(day=1) + timedelta(days=32)).replace(day=1)
+
+
+def falls_on(policy: Policy, noticed_on: date) -> date:
+    """Return the evaluation at which a card that is told on a day may fall."""
+    ahead = max(policy.keep.notice_days + policy.keep.grace_days, 1)
+    return evaluation_on_or_after(noticed_on + timedelta(days=ahead))
+
+
+def held_until(policy: Policy, since: date) -> date:
+    """Return the first day on which the hold of a level that is held ``since`` has passed."""
+    return since + timedelta(days=policy.keep.hold_days)
+
+
+def is_time_to_notice(policy: Policy, since: date, as_of: date) -> bool:
+    """Tell whether a notice given on a day leads to a fall after the hold, and not too early."""
+    return held_until(policy, since) <= falls_on(policy, as_of)
+
+
+def first_fall_on(policy: Policy, since: date, as_of: date) -> date:
+    """Return the first evaluation that may take a level away from a card that has no notice yet.
+
+    The card is told at an evaluation after ``as_of`` at the earliest.
+    """
+    noticed_on = evaluation_on_or_after(max(since, as_of) + timedelta(days=1))
+    while not is_time_to_notice(policy, since, noticed_on):
+        noticed_on = evaluation_on_or_after(noticed_on + timedelta(days=1))
+    return falls_on(policy, noticed_on)
+
+
+def keep_line(policy: Policy, level: TierLevel) -> Decimal | None:
+    """Return the score that keeps a level at an evaluation; None where nothing is lower."""
+    rule = policy.rule_of(level)
+    if rule is None or policy.rank(level) <= 0:
+        return None
+    places = Decimal("0.0001") if policy.unit is Unit.POINTS else Decimal("0.01")
+    return (rule.at_least * policy.keep.factor).quantize(places, ROUND_HALF_UP)
+
+
+def is_below(policy: Policy, level: TierLevel, score: Decimal) -> bool:
+    """Tell whether a score does not keep a level."""
+    line = keep_line(policy, level)
+    return line is not None and score < line
+
+
+class NoticeFate(Enum):
+    """What becomes of an open notice on a day."""
+
+    STANDS = "stands"
+    LAPSES = "lapses"
+    FALLS = "falls"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """An open notice: the level it tells of, under which version, and when the fall is due."""
+
+    level: TierLevel
+    version: int
+    falls_on: date
+
+
+def fate_of(
+    policy: Policy,
+    notice: Notice,
+    level: TierLevel,
+    score: Decimal,
+    as_of: date,
+    *,
+    is_locked: bool,
+) -> NoticeFate:
+    """Return what becomes of a notice on a day, given the level held and the score.
+
+    It lapses once the score keeps the level, the card holds another one, a person has set the
+    level, or another version of the policy is in force: that one tells anew.
+    """
+    is_called_for = (
+        not is_locked
+        and notice.level == level
+        and notice.version == policy.version
+        and is_below(policy, level, score)
+    )
+    if not is_called_for:
+        return NoticeFate.LAPSES
+    return NoticeFate.FALLS if as_of >= notice.falls_on else NoticeFate.STANDS
+
+
+def lower_level(policy: Policy, level: TierLevel) -> LevelRule:
+    """Return the level that a fall leads to: one lower, whatever the score would earn.
+
+    Raises:
+        ValueError: nothing is lower.
+    """
+    below = policy.next_below(level)
+    if below is None:
+        raise ValueError(f"nothing is lower than {level}")
+    return below
