@@ -6,21 +6,31 @@ its levels. Hints say what is allowed and may not be meant.
 
 import hashlib
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
+from app.rules.draft_findings import (
+    Finding,
+    at,
+    choice,
+    days,
+    decimal_wanted,
+    extra,
+    is_decimal,
+    is_integer,
+    missing,
+    no_object,
+    one_of,
+)
 from app.rules.tier_policies import (
     LONGEST_WINDOW_DAYS,
     METRICS,
     SHORTEST_WINDOW_DAYS,
     WITHOUT_SOURCE,
 )
-from app.vocabulary import Code, CustomerKind, Indicator, PolicyMethod, ShareOf, TierLevel, Unit
-
-Word = TypeVar("Word", bound=Code)
+from app.vocabulary import CustomerKind, Indicator, PolicyMethod, ShareOf, TierLevel, Unit
 
 FEWEST_LEVELS: Final = 2
 SCALES: Final = (
@@ -32,7 +42,6 @@ LONGEST_HOLD_DAYS: Final = 1095
 LONGEST_NOTICE_DAYS: Final = 180
 WHOLE: Final = Decimal(100)
 
-_DECIMAL: Final = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,4})?", re.ASCII)
 _MEMBERS: Final[Mapping[PolicyMethod, frozenset[str]]] = {
     PolicyMethod.THRESHOLD: frozenset({"metric", "window_days", "levels", "keep"}),
     PolicyMethod.SHARE: frozenset({"metric", "share_of", "window_days", "levels", "keep"}),
@@ -40,16 +49,6 @@ _MEMBERS: Final[Mapping[PolicyMethod, frozenset[str]]] = {
 }
 ALL_MEMBERS: Final = tuple(sorted(frozenset().union(*_MEMBERS.values())))
 """Everything that the body of some method may have."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing about one part of a draft; ``pointer`` is a JSON pointer into its body."""
-
-    pointer: str
-    code: str
-    detail: str
-    detail_zh: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,52 +90,50 @@ def check_draft(method: PolicyMethod, body: Mapping[str, Any]) -> Checked:
 
 
 def _members(method: PolicyMethod, body: Mapping[str, Any]) -> Iterator[Finding]:
-    for name, value in body.items():
-        if name in _MEMBERS[method] or value is None:
+    for name in body:
+        if name in _MEMBERS[method]:
             continue
         yield (
             Finding(
-                _at(name),
+                at(name),
                 "not-of-method",
                 f"A policy of the method {method} has no {name}.",
                 f"“{method.label.zh}”方式的政策没有 {name}。",
             )
             if name in ALL_MEMBERS
-            else _extra(_at(name))
+            else extra(at(name))
         )
 
 
 def _window(body: Mapping[str, Any]) -> Iterator[Finding]:
-    yield from _days(
+    yield from days(
         body.get("window_days"), "/window_days", SHORTEST_WINDOW_DAYS, LONGEST_WINDOW_DAYS
     )
 
 
 def _keep(keep: Any) -> Iterator[Finding]:
     if not isinstance(keep, Mapping):
-        yield _missing("/keep") if keep is None else _no_object("/keep")
+        yield missing("/keep") if keep is None else no_object("/keep")
         return
     for name in keep:
         if name not in {"factor", "hold_days", "notice_days", "grace_days"}:
-            yield _extra(_at("keep", name))
+            yield extra(at("keep", name))
     factor = keep.get("factor")
-    if not _is_decimal(factor):
-        yield _decimal_wanted("/keep/factor", factor)
+    if not is_decimal(factor):
+        yield decimal_wanted("/keep/factor", factor)
     elif not 0 < Decimal(factor) <= 1:
-        yield Finding(
-            "/keep/factor", "range", "More than 0, 1 at most.", "须大于 0 且不超过 1。"
-        )
-    yield from _days(keep.get("hold_days"), "/keep/hold_days", 0, LONGEST_HOLD_DAYS)
-    yield from _days(keep.get("notice_days"), "/keep/notice_days", 0, LONGEST_NOTICE_DAYS)
-    yield from _days(keep.get("grace_days", 0), "/keep/grace_days", 0, LONGEST_NOTICE_DAYS)
+        yield Finding("/keep/factor", "range", "More than 0, 1 at most.", "须大于 0 且不超过 1。")
+    yield from days(keep.get("hold_days"), "/keep/hold_days", 0, LONGEST_HOLD_DAYS)
+    yield from days(keep.get("notice_days"), "/keep/notice_days", 0, LONGEST_NOTICE_DAYS)
+    yield from days(keep.get("grace_days", 0), "/keep/grace_days", 0, LONGEST_NOTICE_DAYS)
 
 
 def _metric(method: PolicyMethod, body: Mapping[str, Any]) -> Iterator[Finding]:
     metric = body.get("metric")
-    if _one_of(Indicator, metric) not in METRICS:
+    if one_of(Indicator, metric) not in METRICS:
         allowed = ", ".join(METRICS)
         yield (
-            _missing("/metric")
+            missing("/metric")
             if metric is None
             else Finding(
                 "/metric",
@@ -145,14 +142,14 @@ def _metric(method: PolicyMethod, body: Mapping[str, Any]) -> Iterator[Finding]:
                 f"“{method.label.zh}”方式只能采用以下指标之一：{'、'.join(METRICS)}。",
             )
         )
-    if method is PolicyMethod.SHARE and _one_of(ShareOf, body.get("share_of")) is None:
-        yield _choice("/share_of", ShareOf, body.get("share_of"))
+    if method is PolicyMethod.SHARE and one_of(ShareOf, body.get("share_of")) is None:
+        yield choice("/share_of", ShareOf, body.get("share_of"))
 
 
 def _indicators(given: Any, hints: list[Finding]) -> Iterator[Finding]:
     if not isinstance(given, Sequence) or isinstance(given, str) or not given:
         yield (
-            _missing("/indicators")
+            missing("/indicators")
             if given is None
             else Finding(
                 "/indicators", "indicators", "A list of one indicator at least.",
@@ -163,36 +160,16 @@ def _indicators(given: Any, hints: list[Finding]) -> Iterator[Finding]:
     named: list[Indicator] = []
     weights: list[Decimal] = []
     for index, part in enumerate(given):
-        place = _at("indicators", index)
         if not isinstance(part, Mapping):
-            yield _no_object(place)
+            yield no_object(at("indicators", index))
             continue
         for name in part:
             if name not in {"indicator", "weight"}:
-                yield _extra(_at("indicators", index, name))
-        indicator = _one_of(Indicator, part.get("indicator"))
-        if indicator is None:
-            yield _choice(f"{place}/indicator", Indicator, part.get("indicator"))
-        elif indicator in named:
-            yield Finding(
-                f"{place}/indicator", "twice", "This indicator stands above already.",
-                "该指标在前面已出现。",
-            )  # fmt: skip
-        else:
-            named.append(indicator)
-            if indicator in WITHOUT_SOURCE:
-                hints.append(_absent(f"{place}/indicator", indicator))
-        weight = part.get("weight")
-        if not _is_decimal(weight):
-            yield _decimal_wanted(f"{place}/weight", weight)
-        elif not 0 < Decimal(weight) <= 1:
-            yield Finding(
-                f"{place}/weight", "range", "More than 0, 1 at most.", "须大于 0 且不超过 1。"
-            )
-        else:
-            weights.append(Decimal(weight))
-    if len(weights) == len(given) and sum(weights) != 1:
-        whole = sum(weights)
+                yield extra(at("indicators", index, name))
+        yield from _indicator(part, at("indicators", index, "indicator"), named, hints)
+        yield from _weight(part.get("weight"), at("indicators", index, "weight"), weights)
+    whole = sum(weights, Decimal(0))
+    if len(weights) == len(given) and whole != 1:
         yield Finding(
             "/indicators", "weights", f"The weights add up to {whole}, not to 1.",
             f"权重之和为 {whole}，应为 1。",
@@ -203,6 +180,31 @@ def _indicators(given: Any, hints: list[Finding]) -> Iterator[Finding]:
             "No indicator here has a source yet: everybody would score nothing.",
             "这些指标都尚无数据来源：所有客户的得分都将为零。",
         )  # fmt: skip
+
+
+def _indicator(
+    part: Mapping[str, Any], place: str, named: list[Indicator], hints: list[Finding]
+) -> Iterator[Finding]:
+    indicator = one_of(Indicator, part.get("indicator"))
+    if indicator is None:
+        yield choice(place, Indicator, part.get("indicator"))
+    elif indicator in named:
+        yield Finding(
+            place, "twice", "This indicator stands above already.", "该指标在前面已出现。"
+        )
+    else:
+        named.append(indicator)
+        if indicator in WITHOUT_SOURCE:
+            hints.append(_absent(place, indicator))
+
+
+def _weight(weight: Any, place: str, weights: list[Decimal]) -> Iterator[Finding]:
+    if not is_decimal(weight):
+        yield decimal_wanted(place, weight)
+    elif not 0 < Decimal(weight) <= 1:
+        yield Finding(place, "range", "More than 0, 1 at most.", "须大于 0 且不超过 1。")
+    else:
+        weights.append(Decimal(weight))
 
 
 def _absent(pointer: str, indicator: Indicator) -> Finding:
@@ -221,7 +223,7 @@ def _levels(method: PolicyMethod, body: Mapping[str, Any]) -> Iterator[Finding]:
     levels = body.get("levels")
     if not isinstance(levels, Sequence) or isinstance(levels, str) or len(levels) < FEWEST_LEVELS:
         yield (
-            _missing("/levels")
+            missing("/levels")
             if levels is None
             else Finding(
                 "/levels", "levels", f"A list of {FEWEST_LEVELS} levels at least.",
@@ -236,18 +238,18 @@ def _levels(method: PolicyMethod, body: Mapping[str, Any]) -> Iterator[Finding]:
     )
     for index, part in enumerate(levels):
         if not isinstance(part, Mapping):
-            yield _no_object(_at("levels", index))
+            yield no_object(at("levels", index))
             continue
         for name, value in part.items():
-            place = _at("levels", index, name)
+            place = at("levels", index, name)
             if name == foreign and value is not None:
                 yield Finding(
                     place, "not-of-method", f"Levels of the method {method} have {line} instead.",
                     f"“{method.label.zh}”方式的层级应使用 {line}。",
                 )  # fmt: skip
             elif name not in {"level", "benefits", line, foreign}:
-                yield _extra(place)
-        yield from _benefits(part.get("benefits"), _at("levels", index, "benefits"))
+                yield extra(place)
+        yield from _benefits(part.get("benefits"), at("levels", index, "benefits"))
     parts = [part if isinstance(part, Mapping) else {} for part in levels]
     yield from _names(parts)
     if method is PolicyMethod.THRESHOLD:
@@ -261,9 +263,9 @@ def _names(parts: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
     before: list[TierLevel] = []
     scale: tuple[TierLevel, ...] = ()
     for index, part in enumerate(parts):
-        place, level = _at("levels", index, "level"), _one_of(TierLevel, part.get("level"))
+        place, level = at("levels", index, "level"), one_of(TierLevel, part.get("level"))
         if level is None:
-            yield _choice(place, TierLevel, part.get("level"))
+            yield choice(place, TierLevel, part.get("level"))
             continue
         scale = scale or next(scale for scale in SCALES if level in scale)
         if level in before:
@@ -286,21 +288,21 @@ def _names(parts: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
 
 
 def _thresholds(parts: Sequence[Mapping[str, Any]], body: Mapping[str, Any]) -> Iterator[Finding]:
-    metric = _one_of(Indicator, body.get("metric"))
+    metric = one_of(Indicator, body.get("metric"))
     unit = METRICS.get(metric) if metric else None
     window = body.get("window_days")
     above: Decimal | None = None
     for index, part in enumerate(parts):
-        place, given = _at("levels", index, "at_least"), part.get("at_least")
-        if not _is_decimal(given):
-            yield _decimal_wanted(place, given)
+        place, given = at("levels", index, "at_least"), part.get("at_least")
+        if not is_decimal(given):
+            yield decimal_wanted(place, given)
             continue
         value = Decimal(given)
         if unit is Unit.MONEY and value != value.quantize(Decimal("0.01")):
             yield Finding(place, "cents", "At most 2 decimals.", "最多两位小数。")
         if unit in (Unit.DAYS, Unit.TIMES) and value != value.to_integral_value():
             yield Finding(place, "whole", "A whole number.", "须为整数。")
-        if unit is Unit.DAYS and _is_integer(window) and value > window:
+        if unit is Unit.DAYS and is_integer(window) and value > window:
             yield Finding(
                 place, "out-of-reach", f"A window of {window} days has no more than that.",
                 f"{window} 天的窗口内最多只有 {window} 天。",
@@ -311,9 +313,9 @@ def _thresholds(parts: Sequence[Mapping[str, Any]], body: Mapping[str, Any]) -> 
                 f"须小于上一层级的 {above}。",
             )  # fmt: skip
         above = value
-    if _is_decimal(parts[-1].get("at_least")) and Decimal(parts[-1]["at_least"]) != 0:
+    if is_decimal(parts[-1].get("at_least")) and Decimal(parts[-1]["at_least"]) != 0:
         yield Finding(
-            _at("levels", len(parts) - 1, "at_least"), "everybody",
+            at("levels", len(parts) - 1, "at_least"), "everybody",
             "The lowest level has to start at 0, so that everybody has a level.",
             "最低层级须从 0 起，使每位客户都有层级。",
         )  # fmt: skip
@@ -322,9 +324,9 @@ def _thresholds(parts: Sequence[Mapping[str, Any]], body: Mapping[str, Any]) -> 
 def _shares(parts: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
     above = Decimal(0)
     for index, part in enumerate(parts):
-        place, given = _at("levels", index, "top_percent"), part.get("top_percent")
-        if not _is_decimal(given):
-            yield _decimal_wanted(place, given)
+        place, given = at("levels", index, "top_percent"), part.get("top_percent")
+        if not is_decimal(given):
+            yield decimal_wanted(place, given)
             continue
         value = Decimal(given)
         if value > WHOLE:
@@ -337,9 +339,9 @@ def _shares(parts: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
                 f"须大于上一层级的 {above}：占比自上而下累计。" if index else "须大于 0。",
             )  # fmt: skip
         above = value
-    if _is_decimal(parts[-1].get("top_percent")) and Decimal(parts[-1]["top_percent"]) < WHOLE:
+    if is_decimal(parts[-1].get("top_percent")) and Decimal(parts[-1]["top_percent"]) < WHOLE:
         yield Finding(
-            _at("levels", len(parts) - 1, "top_percent"), "everybody",
+            at("levels", len(parts) - 1, "top_percent"), "everybody",
             "The lowest level has to reach 100, so that everybody has a level.",
             "最低层级须为 100，使每位客户都有层级。",
         )  # fmt: skip
@@ -358,20 +360,22 @@ def _benefits(benefits: Any, place: str) -> Iterator[Finding]:
     if benefits is None:
         return
     if not isinstance(benefits, Mapping):
-        yield _no_object(place)
+        yield no_object(place)
         return
     for name, value in benefits.items():
-        pointer = f"{place}{_at(name)}"
+        pointer = f"{place}{at(name)}"
         if name == "visit_every_days":
             if value is not None:
-                yield from _days(value, pointer, 1, LONGEST_WINDOW_DAYS)
+                yield from days(value, pointer, 1, LONGEST_WINDOW_DAYS)
         elif name == "has_dedicated_staff":
             if not isinstance(value, bool):
-                yield Finding(pointer, "bool-type", "Must be true or false.", "须为 true 或 false。")
+                yield Finding(
+                    pointer, "bool-type", "Must be true or false.", "须为 true 或 false。"
+                )
         elif name not in _BENEFIT_BOUNDS:
-            yield _extra(pointer)
-        elif not _is_decimal(value):
-            yield _decimal_wanted(pointer, value)
+            yield extra(pointer)
+        elif not is_decimal(value):
+            yield decimal_wanted(pointer, value)
         else:
             least, most, decimals = _BENEFIT_BOUNDS[name]
             amount = Decimal(value)
@@ -381,72 +385,3 @@ def _benefits(benefits: Any, place: str) -> Iterator[Finding]:
                 )
             elif amount != round(amount, decimals):
                 yield Finding(pointer, "decimals", "At most 2 decimals.", "最多两位小数。")
-
-
-# --- Values -----------------------------------------------------------------------------------
-
-
-def _at(*parts: str | int) -> str:
-    return "".join(
-        "/" + str(part)[:100].replace("~", "~0").replace("/", "~1") for part in parts
-    )
-
-
-def _one_of(words: type[Word], value: Any) -> Word | None:
-    try:
-        return words(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
-
-
-def _is_integer(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_decimal(value: Any) -> bool:
-    return isinstance(value, str) and _DECIMAL.fullmatch(value) is not None
-
-
-def _days(value: Any, pointer: str, least: int, most: int) -> Iterator[Finding]:
-    if value is None:
-        yield _missing(pointer)
-    elif not _is_integer(value):
-        yield Finding(pointer, "int-type", "Must be a whole number.", "须为整数。")
-    elif not least <= value <= most:
-        yield Finding(
-            pointer, "range", f"{least} to {most} days.", f"须在 {least} 至 {most} 天之间。"
-        )
-
-
-def _missing(pointer: str) -> Finding:
-    return Finding(pointer, "missing", "Required.", "必填。")
-
-
-def _extra(pointer: str) -> Finding:
-    return Finding(pointer, "extra-forbidden", "There is no such field.", "没有此字段。")
-
-
-def _no_object(pointer: str) -> Finding:
-    return Finding(pointer, "model-type", "Must be an object.", "须为对象。")
-
-
-def _decimal_wanted(pointer: str, value: Any) -> Finding:
-    if value is None:
-        return _missing(pointer)
-    return Finding(
-        pointer,
-        "amount",
-        'Must be a decimal such as "58.00", not negative.',
-        "须为非负的十进制数，如 58.00。",
-    )
-
-
-def _choice(pointer: str, words: type[Code], value: Any) -> Finding:
-    if value is None:
-        return _missing(pointer)
-    return Finding(
-        pointer,
-        "enum",
-        f"Must be one of {', '.join(words)}.",
-        f"须为以下之一：{'、'.join(words)}。",
-    )

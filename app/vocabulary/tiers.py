@@ -48,6 +48,23 @@ class PolicyMethod(Code):
     COMPOSITE = "composite", "Weighted indicators", "综合评分"
 
 
+class PolicyPreset(Code):
+    """What a draft of a tier policy may begin as."""
+
+    BOOKSHOP = "bookshop", "Bookshop: three tiers by net spend", "书店三级：按净消费"
+    COMPOSITE = "composite", "Four tiers by weighted indicators", "四级：综合评分"
+    TOP_FIFTH_OF_CUSTOMERS = (
+        "top_fifth_of_customers",
+        "20/80: the top fifth of customers",
+        "二八法则：前 20% 的客户",
+    )
+    TOP_80_OF_VALUE = (
+        "top_80_of_value",
+        "20/80: those who make 80 % of the value",
+        "二八法则：贡献 80% 价值的客户",
+    )
+
+
 class ShareOf(Code):
     """What the top shares of a policy are shares of."""
 
