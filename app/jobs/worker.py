@@ -7,6 +7,7 @@ tries again until it is back.
 import asyncio
 import contextlib
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -23,7 +24,7 @@ from app.core.dsn import plain_dsn
 from app.core.errors import HuikeError
 from app.core.queue import enqueue, read_payload
 from app.jobs.nightly import STEPS, newest_due_night
-from app.jobs.registry import JOBS, NIGHT, SEARCH, Job, JobContext
+from app.jobs.registry import AT_ONCE_AT_MOST, JOBS, NIGHT, SEARCH, Job, JobContext
 from app.queries.search_keys import RULE
 from app.services import nights, search_keys
 
@@ -162,18 +163,22 @@ class _Worker:
             await self._run_job(name, job, queued)
 
         # What fails for good is held for inspection, not deleted.
-        queuer.entrypoint(name, on_failure="hold")(run_one)
+        queuer.entrypoint(name, on_failure="hold", concurrency_limit=AT_ONCE_AT_MOST.get(name, 0))(
+            run_one
+        )
 
     async def _run_job(self, name: str, job: Job, queued: QueuedJob) -> None:
         with structlog.contextvars.bound_contextvars(job_id=queued.id, job=name):
             started = clock.monotonic_seconds()
+            is_last_try = queued.attempts + 1 >= MAXIMUM_ATTEMPTS
+            context = replace(self.context, is_last_try=is_last_try)
             try:
-                await self._run_within_limit(job, read_payload(queued.payload))
+                await self._run_within_limit(job, context, read_payload(queued.payload))
             except RetryRequested:
                 log.warning("job_cut_off")
                 raise
             except Exception as error:
-                if queued.attempts + 1 >= MAXIMUM_ATTEMPTS:
+                if is_last_try:
                     log.exception("job_held", attempts=queued.attempts + 1)
                     raise
                 delay = min(_FIRST_RETRY_SECONDS * 2**queued.attempts, _LONGEST_RETRY_SECONDS)
@@ -185,8 +190,10 @@ class _Worker:
                 raise RetryRequested(timedelta(seconds=delay), type(error).__name__) from None
             log.info("job_done", duration_ms=round((clock.monotonic_seconds() - started) * 1000))
 
-    async def _run_within_limit(self, job: Job, payload: Mapping[str, Any]) -> None:
-        work = asyncio.ensure_future(job(self.context, payload))
+    async def _run_within_limit(
+        self, job: Job, context: JobContext, payload: Mapping[str, Any]
+    ) -> None:
+        work = asyncio.ensure_future(job(context, payload))
         cut_off = asyncio.create_task(self.cut_off.wait())
         try:
             await asyncio.wait({work, cut_off}, return_when=asyncio.FIRST_COMPLETED)

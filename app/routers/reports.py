@@ -1,42 +1,94 @@
-"""Figures over the chain."""
+"""Figures over the chain, and how far those are that take long."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 
 from app.rules.access import Actor
 from app.schemas.common import Day
+from app.schemas.reports import FollowedReportJob, ReportJob
 from app.schemas.tiers import TierDistribution
-from app.services import tier_answers, tier_reports
+from app.services import reports, tier_reports
+from app.services.report_kinds import TIER_DISTRIBUTION, kinds_seen_by
 from app.vocabulary import CustomerKind, Permission
+from app.web.answers import ON_LISTING, ON_READING, next_cursor, position_after
 from app.web.dependencies import Allow, SessionDep, SettingsDep
 from app.web.documentation import SIGNED_IN, problems
+from app.web.pagination import Cursor, Limit, Page
+from app.web.parameters import ReportId
+from app.web.report_answers import ON_ASKING_FOR_REPORT, InBackground, report_answer
 from app.web.route import HuikeRoute
 
 router = APIRouter(prefix="/v1/reports", tags=["reports"], route_class=HuikeRoute)
+
+Reader = Annotated[Actor, Depends(Allow(Permission.REPORTS_READ))]
+OfKind = Annotated[CustomerKind, Query(description="Individuals or organizations.")]
+_RESPONSES: dict[int | str, dict[str, Any]] = {
+    **ON_ASKING_FOR_REPORT,
+    **problems(*SIGNED_IN, "validation", "internal-error", "unavailable"),
+}
 
 
 @router.get(
     "/tier-distribution",
     summary="Customers and amounts by tier",
-    responses=problems(*SIGNED_IN, "validation", "internal-error", "unavailable"),
+    response_model=TierDistribution,
+    responses=_RESPONSES,
 )
 async def get_tier_distribution(
-    actor: Annotated[Actor, Depends(Allow(Permission.REPORTS_READ))],
+    actor: Reader,
     session: SessionDep,
     settings: SettingsDep,
+    in_background: InBackground,
     as_of: Annotated[
         Day | None, Query(description="The day; today if left out. Not after today.")
     ] = None,
-    kind: Annotated[
-        CustomerKind, Query(description="Individuals or organizations.")
-    ] = CustomerKind.INDIVIDUAL,
-) -> TierDistribution:
+    kind: OfKind = CustomerKind.INDIVIDUAL,
+) -> Any:
     """Return the distribution table: level, customers, their share, net amount, its share.
 
-    Counted are customers of the kind who bought inside the policy's window that ends with the
-    day; a role bound to stores sees the customers whose home store is theirs.
+    Counted are customers of the kind who bought inside the window that ends with the day, by the
+    policy that was in force at its end; a role bound to stores sees the customers whose home store
+    is theirs.
     """
-    return tier_answers.distribution(
-        kind, await tier_reports.get_distribution(session, settings, actor, kind, as_of)
+    question = tier_reports.distribution_question(settings, kind, as_of)
+    asked = await reports.ask(
+        session, settings, actor, TIER_DISTRIBUTION, question, in_background=in_background
     )
+    return report_answer(asked, TierDistribution, in_background=in_background)
+
+
+@router.get("/jobs", summary="List reports that take long", responses=problems(*ON_LISTING))
+async def list_report_jobs(
+    actor: Reader,
+    session: SessionDep,
+    settings: SettingsDep,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Page[ReportJob]:
+    """List reports that a worker made or will make, and simulations, newest first.
+
+    Seen are those of the kinds that the caller has the permission for; a role bound to stores sees
+    what is about its stores.
+    """
+    listing = {"list": "reports"}
+    page, position = await reports.list_reports(
+        session,
+        actor,
+        kinds_seen_by(actor),
+        limit=limit,
+        after=position_after(settings, listing, cursor),
+    )
+    return Page(
+        items=[ReportJob.model_validate(report) for report in page],
+        next_cursor=next_cursor(settings, listing, position),
+    )
+
+
+@router.get("/jobs/{report_id}", summary="Follow a report", responses=problems(*ON_READING))
+async def get_report_job(
+    report_id: ReportId, actor: Reader, session: SessionDep
+) -> FollowedReportJob:
+    """Return how far a report is, and its result once it is `done`, or why it `failed`."""
+    report = await reports.get_report(session, actor, kinds_seen_by(actor), report_id)
+    return FollowedReportJob.model_validate(report)

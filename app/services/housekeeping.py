@@ -18,9 +18,11 @@ from app.models import (
     IdempotencyKey,
     OutboxEvent,
     PosEvent,
+    Report,
     SignInThrottle,
 )
 from app.queries import imports, interactions, waiting_purchases
+from app.services import reports
 from app.vocabulary import EventStatus
 
 CHUNK = 5_000
@@ -50,6 +52,7 @@ async def forget_expired(
             ),
         ),
         "sign_in_windows": (SignInThrottle, col(SignInThrottle.window_starts_at) <= window_before),
+        "reports": (Report, reports.run_out(now)),
     }
     for name, (days, table, condition) in _kept_for_a_time(settings, now).items():
         if days:

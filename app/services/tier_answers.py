@@ -7,8 +7,6 @@ from app.rules import tiering
 from app.rules.tier_policies import Policy, window_from
 from app.schemas.common import BilingualText, LabelledCode
 from app.schemas.tiers import (
-    DistributionLevel,
-    TierDistribution,
     TierExplanation,
     TierKeep,
     TierLevelRead,
@@ -20,8 +18,7 @@ from app.schemas.tiers import (
     TierToday,
 )
 from app.services.tier_reads import KeepForecast, TierNow
-from app.services.tier_reports import Distribution
-from app.vocabulary import CustomerKind, TierLevel, money_text
+from app.vocabulary import TierLevel, money_text
 
 
 def tier_read(now: TierNow) -> TierRead:
@@ -110,25 +107,4 @@ def _policy(stored: TierPolicy) -> TierPolicyRead:
         hold_days=rules.keep.hold_days,
         notice_days=rules.keep.notice_days,
         effective_on=stored.effective_on,
-    )
-
-
-def distribution(kind: CustomerKind, found: Distribution) -> TierDistribution:
-    """Return the distribution table as an answer."""
-    return TierDistribution(
-        as_of=found.as_of,
-        window_from=found.window_from,
-        kind=kind,
-        customers=found.customers,
-        amount=found.amount,
-        levels=[
-            DistributionLevel(
-                level=LabelledCode.of(row.level),
-                customers=row.customers,
-                customers_share=row.customers_share,
-                amount=row.amount,
-                amount_share=row.amount_share,
-            )
-            for row in found.levels
-        ],
     )

@@ -1,106 +1,125 @@
 """Tell how customers are spread over the levels."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from typing import Any
+from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.core import clock
 from app.core.config import Settings
 from app.core.database import raw_connection
-from app.core.errors import FieldError, InvalidInputError
 from app.models import TierPolicy
 from app.queries import tiers
-from app.rules.access import Actor
-from app.rules.tier_policies import Policy
-from app.vocabulary import (
-    CustomerKind,
-    PolicyStatus,
-    TierLevel,
-)
+from app.rules.tier_policies import WINDOW_DAYS, Policy
+from app.schemas.common import LabelledCode
+from app.schemas.tiers import DistributionLevel, TierDistribution
+from app.services.changes import unacceptable
+from app.services.reports import Progress
+from app.vocabulary import CustomerKind, TierLevel
 
 
-@dataclass(frozen=True, slots=True)
-class LevelShare:
-    """One row of the distribution table; shares in percent, one decimal, of the column's total."""
-
-    level: TierLevel
-    customers: int
-    customers_share: Decimal
-    amount: Decimal
-    amount_share: Decimal
-
-
-@dataclass(frozen=True, slots=True)
-class Distribution:
-    """The published table: who bought within the window, by the tier they held at its end."""
-
-    as_of: date
-    window_from: date
-    customers: int
-    amount: Decimal
-    levels: tuple[LevelShare, ...]
-
-
-async def get_distribution(
-    session: AsyncSession, settings: Settings, actor: Actor, kind: CustomerKind, as_of: date | None
-) -> Distribution:
-    """Return the distribution table of a day, today's if none is named.
-
-    Counted are customers of the kind who bought inside the window that ends with the day; for
-    somebody bound to stores, those whose home store is theirs.
+def day_asked_for(settings: Settings, name: str, day: date | None) -> date:
+    """Return the day that a parameter of this name says, today if it was left out.
 
     Raises:
         InvalidInputError: a day after today.
     """
     today = clock.today(settings.zone)
-    day = as_of or today
-    if day > today:
-        raise InvalidInputError(
-            "The day lies ahead.",
-            [
-                FieldError(
-                    "/query/as_of", "in-the-future", "The day lies ahead.", "这一天尚未到来。"
-                )
-            ],
-            detail_zh="该日期尚未到来。",
+    if day is not None and day > today:
+        raise unacceptable(
+            f"/query/{name}", "in-the-future", "The day lies ahead.", "该日期尚未到来。"
         )
-    policy = await session.scalar(
-        select(TierPolicy).where(
-            col(TierPolicy.scope) == kind, col(TierPolicy.status) == PolicyStatus.ACTIVE
+    return day or today
+
+
+def first_instant_after(settings: Settings, day: date) -> datetime:
+    """Return when the day after a business day begins."""
+    return datetime.combine(day + timedelta(days=1), time(), settings.zone)
+
+
+def stores_of(parameters: Mapping[str, Any]) -> list[UUID] | None:
+    """Return the stores whose customers a report is about, None for the whole chain."""
+    stores = parameters["store_ids"]
+    return None if stores is None else [UUID(store) for store in stores]
+
+
+async def policy_in_force(session: AsyncSession, kind: CustomerKind, until: datetime) -> Policy:
+    """Return the policy that was in force just before an instant; the first one before any was."""
+    activated, retired = col(TierPolicy.activated_at), col(TierPolicy.retired_at)
+    was_in_force = (activated < until) & or_(retired.is_(None), retired >= until)
+    stored = (
+        await session.scalars(
+            select(TierPolicy)
+            .where(col(TierPolicy.scope) == kind, activated.is_not(None))
+            .order_by(was_in_force.desc(), activated, col(TierPolicy.version))
+            .limit(1)
         )
-    )
-    assert policy is not None
-    rules = Policy.of(policy.id, policy.version, policy.name, policy.method, policy.body)
-    end_of_day = datetime.combine(day + timedelta(days=1), time(), settings.zone)
-    stores = None if actor.store_ids is None else sorted(actor.store_ids)
+    ).one()
+    return Policy.of(stored.id, stored.version, stored.name, stored.method, stored.body)
+
+
+def distribution_question(
+    settings: Settings, kind: CustomerKind, as_of: date | None
+) -> dict[str, Any]:
+    """Return the parameters of the distribution table of a day, today's if none is named.
+
+    Raises:
+        InvalidInputError: a day after today.
+    """
+    return {"kind": str(kind), "as_of": day_asked_for(settings, "as_of", as_of).isoformat()}
+
+
+async def make_distribution(
+    session: AsyncSession, settings: Settings, parameters: Mapping[str, Any], progress: Progress
+) -> dict[str, Any]:
+    """Return the distribution table of a day by the policy that was in force at its end.
+
+    Counted are customers of the kind who bought inside the window that ends with the day; for
+    somebody bound to stores, those whose home store is theirs.
+    """
+    kind, day = CustomerKind(parameters["kind"]), date.fromisoformat(parameters["as_of"])
+    end_of_day, stores = first_instant_after(settings, day), stores_of(parameters)
+    policy = await policy_in_force(session, kind, end_of_day)
     connection = await raw_connection(session)
-    if day == today and await tiers.statistics_are_of(connection, day):
+    if (
+        day == clock.today(settings.zone)
+        and policy.window_days == WINDOW_DAYS
+        and await tiers.statistics_are_of(connection, day)
+    ):
         found = await tiers.distribution_now(connection, str(kind), end_of_day, stores)
     else:
+        await progress(10)
         found = await tiers.distribution(
-            connection, str(kind), day, rules.window_days, end_of_day, stores
+            connection, str(kind), day, policy.window_days, end_of_day, stores
         )
-    rows = {TierLevel(row["level"]): row for row in found}
-    order = [rule.level for rule in rules.levels]
-    order += [level for level in rows if level not in order]
-    customers = sum(row["customers"] for row in rows.values())
-    amount = sum((row["amount"] for row in rows.values()), Decimal("0.00"))
-    levels = []
-    for level in order:
-        row = rows.get(level)
-        count = row["customers"] if row else 0
-        net = row["amount"] if row else Decimal("0.00")
-        levels.append(
-            LevelShare(level, count, _percent(Decimal(count), Decimal(customers)), net,
-                       _percent(net, amount))
-        )  # fmt: skip
-    return Distribution(
-        day, day - timedelta(days=rules.window_days - 1), customers, amount, tuple(levels)
-    )
+    rows = {TierLevel(row["level"]): (row["customers"], row["amount"]) for row in found}
+    order = [rule.level for rule in policy.levels]
+    order += [level for level in TierLevel if level in rows and level not in order]
+    customers = sum(count for count, _ in rows.values())
+    amount = sum((net for _, net in rows.values()), Decimal("0.00"))
+    nobody = (0, Decimal("0.00"))
+    return TierDistribution(
+        as_of=day,
+        window_from=day - timedelta(days=policy.window_days - 1),
+        kind=kind,
+        customers=customers,
+        amount=amount,
+        levels=[
+            DistributionLevel(
+                level=LabelledCode.of(level),
+                customers=count,
+                customers_share=_percent(Decimal(count), Decimal(customers)),
+                amount=net,
+                amount_share=_percent(net, amount),
+            )
+            for level, (count, net) in ((level, rows.get(level, nobody)) for level in order)
+        ],
+    ).model_dump(mode="json")
 
 
 def _percent(part: Decimal, whole: Decimal) -> Decimal:

@@ -114,6 +114,18 @@ HEADERS: dict[str, dict[str, Any]] = {
             "examples": ["/v1/stores/0193a1c2-d3e4-7f00-8000-000000000001"],
         },
     },
+    "FollowedAt": {
+        "description": "The path at which the making of the report can be followed.",
+        "required": True,
+        "schema": {
+            "type": "string",
+            "examples": ["/v1/reports/jobs/0193a1c2-d3e4-7f00-8000-00000000001d"],
+        },
+    },
+    "PreferenceApplied": {
+        "description": "`respond-async` where the client preferred that.",
+        "schema": {"type": "string", "enum": ["respond-async"]},
+    },
     "IdempotencyReplayed": {
         "description": "`true` where the key was seen before and the first answer is given again.",
         "schema": {"type": "string", "enum": ["true"]},
@@ -275,12 +287,23 @@ def _add_headers(operation: dict[str, Any], route: RouteContext, schemas: dict[s
                 wanted["ETag"] = "ETag"
             if surviving_customer in calls or operation["operationId"] in LED_TO_CARDS:
                 wanted["Content-Location"] = "ContentLocation"
+            if _refers_to(response, "ReportJob") and status == "202":
+                wanted |= {
+                    "Location": "FollowedAt",
+                    "Preference-Applied": "PreferenceApplied",
+                    "Retry-After": "RetryAfter",
+                }
             if idempotent in calls:
                 wanted["Idempotency-Replayed"] = "IdempotencyReplayed"
         response["headers"] = {
             name: {"$ref": f"#/components/headers/{header}"}
             for name, header in sorted(wanted.items())
         }
+
+
+def _refers_to(response: dict[str, Any], model: str) -> bool:
+    schema = response.get("content", {}).get("application/json", {}).get("schema", {})
+    return bool(schema.get("$ref") == f"#/components/schemas/{model}")
 
 
 def _has_version(response: dict[str, Any], schemas: dict[str, Any]) -> bool:

@@ -111,6 +111,8 @@ WHO_MAY: Mapping[str, frozenset[Role] | None] = {
     "GET /v1/customers/{customer_id}/merges": COUNTER | MARKETING | AUDITOR,
     "GET /v1/tier-policies": ALL,
     "GET /v1/reports/tier-distribution": LEADERS | MARKETING | AUDITOR,
+    "GET /v1/reports/jobs": LEADERS | MARKETING | AUDITOR,
+    "GET /v1/reports/jobs/{report_id}": LEADERS | MARKETING | AUDITOR,
     "POST /v1/pos/{source}/events": SIGNED,
     "POST /v1/pos/{source}/events/batch": SIGNED,
     "GET /v1/pos/events": LEADERS | AUDITOR | frozenset({Role.SERVICE}),

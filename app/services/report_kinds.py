@@ -1,0 +1,20 @@
+"""Every kind of report that may be left to a worker, with its maker."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from app.rules.access import Actor
+from app.services import tier_reports
+from app.services.reports import ReportType
+from app.vocabulary import Permission, ReportKind
+
+TIER_DISTRIBUTION: Final = ReportType(
+    ReportKind.TIER_DISTRIBUTION, Permission.REPORTS_READ, tier_reports.make_distribution
+)
+
+REPORTS: Final[Mapping[ReportKind, ReportType]] = {one.kind: one for one in (TIER_DISTRIBUTION,)}
+
+
+def kinds_seen_by(actor: Actor) -> list[ReportKind]:
+    """Return the kinds of reports that an actor may see."""
+    return [one.kind for one in REPORTS.values() if actor.may(one.permission)]
