@@ -21,7 +21,7 @@ from app.services import (
     nights,
     search_keys,
     statistics,
-    tiers,
+    tier_nights,
 )
 
 log = structlog.get_logger()
@@ -66,7 +66,9 @@ async def _duplicates(session: AsyncSession, settings: Settings, as_of: date) ->
 
 STEPS: Final[tuple[tuple[str, Portion], ...]] = (
     ("metrics", _metrics),
-    ("tiers", tiers.reconcile),
+    ("tiers", tier_nights.reconcile),
+    ("tier_notices", tier_nights.carry_out_notices),
+    ("tier_evaluation", tier_nights.evaluate),
     (completeness.STEP, completeness.reconcile),
     ("search", _search),
     ("duplicates", _duplicates),

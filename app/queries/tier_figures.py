@@ -44,12 +44,14 @@ def relation(
     *,
     is_current: bool,
     only_some: bool = False,
+    day: str = "$1",
 ) -> str:
     """Return a SELECT of ``customer_id``, ``as_of`` and :data:`COLUMNS`, a row for each card.
 
-    Of the window that ends with the day ``$1``, of every card with receipts; with ``only_some`` of
-    the cards ``$2``, receipts or not. ``is_current`` says that the statistics hold for the day:
-    they are read if they are of that window. What no indicator in ``looks_at`` needs may be empty.
+    Of the window that ends with the parameter ``day``, of every card with receipts; with
+    ``only_some`` of the cards ``$2``, receipts or not. ``is_current`` says that the statistics
+    hold for the day: they are read if they are of that window. What no indicator in ``looks_at``
+    needs may be empty.
     """
     if is_current and window_days == WINDOW_DAYS:
         figures = _FROM_STATISTICS
@@ -77,11 +79,12 @@ def relation(
         breadth = "coalesce(b.breadth, 0)"
         joins += f" LEFT JOIN ({_BREADTH.format(window=int(window_days), some=some)})"
         joins += f" AS b ON b.customer_id = {owner}"
-    return (
+    statement = (
         f"SELECT {owner} AS customer_id, $1::date AS as_of, {figures},"  # noqa: S608 - ours
         f" {breadth} AS breadth, {contacts} AS contacts, {cost} AS service_cost"
         f" FROM {source}{joins}"
     )
+    return statement.replace("$1::date", f"{day}::date")
 
 
 _FROM_STATISTICS: Final = """
@@ -210,10 +213,10 @@ def score(policy: Policy) -> str:
     )
 
 
-def scored(policy: Policy, *, is_current: bool, only_some: bool = False) -> str:
+def scored(policy: Policy, *, is_current: bool, only_some: bool = False, day: str = "$1") -> str:
     """Return a SELECT of ``customer_id``, the figures that the policy looks at, and ``score``."""
     figures = relation(
-        policy.window_days, policy.looks_at, is_current=is_current, only_some=only_some
+        policy.window_days, policy.looks_at, is_current=is_current, only_some=only_some, day=day
     )
     return f"SELECT f.*, {score(policy)} AS score FROM ({figures}) AS f"  # noqa: S608 - ours
 

@@ -12,7 +12,6 @@ from uuid import UUID
 import asyncpg
 
 from app.queries.rows import as_json
-from app.rules.tier_policies import WINDOW_DAYS
 
 _ACTIVE_POLICIES = """
 SELECT p.id, p.scope, p.version, p.name, p.method, p.body, c.body AS calibration
@@ -34,7 +33,7 @@ WHERE customer_id = ANY($1::uuid[]) AND valid_to IS NULL
 RETURNING customer_id, valid_to
 """
 _CURRENT = """
-SELECT customer_id, id, level FROM tier_assignment
+SELECT customer_id, id, level, cause, policy_id FROM tier_assignment
 WHERE customer_id = ANY($1::uuid[]) AND valid_to IS NULL
 """
 _REOPEN = "UPDATE tier_assignment SET valid_to = NULL WHERE customer_id = $1 AND id = $2"
@@ -49,39 +48,6 @@ FROM jsonb_to_recordset($1::jsonb) AS r (
     customer_id uuid, id uuid, level text, cause text, policy_id uuid, policy_version integer,
     valid_from timestamptz, is_passing boolean, purchase_id uuid, explanation jsonb)
 """
-_IN_WINDOW = f"business_day > $1::date - {WINDOW_DAYS} AND business_day <= $1::date"
-_SIGNED_AMOUNT = "CASE WHEN kind = 'sale' THEN amount ELSE -amount END"
-# Cards that earn more than they hold: thresholds of the active policy as rows. The statistics, kept
-# for today, say who is worth a look; the receipts of the day's own window decide.
-_BELOW_WHAT_THEY_EARN = f"""
-WITH rules AS (
-    SELECT * FROM jsonb_to_recordset($2::jsonb)
-        AS r (scope text, level text, rank integer, at_least numeric)
-)
-SELECT c.id
-FROM customer_stats AS s
-JOIN customer AS c ON c.id = s.customer_id
-JOIN tier_assignment AS t ON t.customer_id = s.customer_id AND t.valid_to IS NULL
-JOIN rules AS held ON held.scope = c.kind AND held.level = t.level
-WHERE EXISTS (
-    SELECT 1 FROM rules AS earned
-    WHERE earned.scope = c.kind AND earned.rank > held.rank AND s.net_365 >= earned.at_least
-        AND earned.at_least <= (
-            SELECT coalesce(sum({_SIGNED_AMOUNT}), 0) FROM purchase
-            WHERE customer_id = s.customer_id AND status = 'posted' AND {_IN_WINDOW}))
-ORDER BY c.id
-LIMIT $3
-"""  # noqa: S608 - built from constants of this module
-_FIGURES = f"""
-SELECT wanted.customer_id,
-    coalesce(sum({_SIGNED_AMOUNT}), 0)::numeric(28,2) AS net,
-    coalesce(sum(amount) FILTER (WHERE kind <> 'sale'), 0)::numeric(28,2) AS refunded,
-    count(*) FILTER (WHERE kind = 'sale') AS purchases
-FROM unnest($2::uuid[]) AS wanted (customer_id)
-LEFT JOIN purchase AS p ON p.customer_id = wanted.customer_id AND p.status = 'posted'
-    AND {_IN_WINDOW}
-GROUP BY wanted.customer_id
-"""  # noqa: S608
 _DISTRIBUTION = """
 WITH window_purchases AS (
     SELECT p.customer_id,
@@ -152,7 +118,7 @@ async def assign(
 async def current(
     connection: "asyncpg.Connection[Any]", customer_ids: Sequence[UUID]
 ) -> dict[UUID, "asyncpg.Record"]:
-    """Return id and level of each card's current tier."""
+    """Return id, level, cause and policy of each card's current tier."""
     rows = await connection.fetch(_CURRENT, list(customer_ids))
     return {row["customer_id"]: row for row in rows}
 
@@ -176,28 +142,6 @@ async def remove(
 ) -> None:
     """Take a tier out of the history: that of a merge that never should have been."""
     await connection.execute(_REMOVE, customer_id, assignment_id)
-
-
-async def below_what_they_earn(
-    connection: "asyncpg.Connection[Any]",
-    as_of: date,
-    rules: Sequence[Mapping[str, Any]],
-    limit: int,
-) -> list[UUID]:
-    """Return cards whose net spend meets a higher level, in their statistics and on the day."""
-    rows = await connection.fetch(_BELOW_WHAT_THEY_EARN, as_of, as_json(rules), limit)
-    return [row["id"] for row in rows]
-
-
-async def figures(
-    connection: "asyncpg.Connection[Any]", as_of: date, customer_ids: Sequence[UUID]
-) -> dict[UUID, "asyncpg.Record"]:
-    """Return each card's figures of the window that ends with a day, from the receipts.
-
-    Unlike the statistics they leave out what came after the day.
-    """
-    rows = await connection.fetch(_FIGURES, as_of, list(customer_ids))
-    return {row["customer_id"]: row for row in rows}
 
 
 async def distribution(

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from enum import Enum
+from typing import Any
 
-from app.rules.tier_policies import LevelRule, Policy
-from app.vocabulary import TierLevel, Unit
+from app.rules.tier_policies import Figures, LevelRule, Policy, spend_to_reach, window_from
+from app.vocabulary import TierLevel, Unit, money_text
 
 
 def evaluation_on_or_before(day: date) -> date:
@@ -121,3 +122,91 @@ def lower_level(policy: Policy, level: TierLevel) -> LevelRule:
     if below is None:
         raise ValueError(f"nothing is lower than {level}")
     return below
+
+
+@dataclass(frozen=True, slots=True)
+class KeepForecast:
+    """What a level takes at an evaluation, and what the card will bring if nothing more happens.
+
+    ``score`` is what will still count on ``evaluated_on``; ``missing`` is in the policy's unit,
+    ``spend`` the money that gets there, None where no amount of money does.
+    """
+
+    evaluated_on: date
+    window_from: date
+    at_least: Decimal
+    score: Decimal
+    missing: Decimal
+    spend: Decimal | None
+
+
+def forecast(policy: Policy, level: TierLevel, figures_then: Figures) -> KeepForecast | None:
+    """Return what it takes to keep a level on the day that the figures are of.
+
+    The figures are those of the window that ends then, of what is known by now. None where nothing
+    is lower.
+    """
+    line = keep_line(policy, level)
+    if line is None:
+        return None
+    score = policy.score(figures_then)
+    return KeepForecast(
+        evaluated_on=figures_then.as_of,
+        window_from=window_from(policy, figures_then.as_of),
+        at_least=line,
+        score=score,
+        missing=max(line - score, Decimal(0)),
+        spend=spend_to_reach(policy, figures_then, line),
+    )
+
+
+def score_text(unit: Unit, score: Decimal) -> tuple[str, str]:
+    """Return a score as people read it: in English and in Chinese."""
+    match unit:
+        case Unit.MONEY:
+            return money_text(score), money_text(score)
+        case Unit.POINTS:
+            return f"{score:.1f} points", f"{score:.1f} 分"
+        case Unit.DAYS:
+            return f"{score:f} days with a purchase", f"{score:f} 个购买日"
+        case Unit.TIMES:
+            return f"{score:f} purchases", f"{score:f} 次购买"
+
+
+def explain_notice(
+    policy: Policy, level: TierLevel, figures: Figures, figures_then: Figures
+) -> dict[str, Any]:
+    """Return why a card is told that it will fall, as stored with the notice and sent as JSON.
+
+    ``figures`` are of the day it is told, ``figures_then`` of the evaluation that it may fall at.
+    """
+    keep = forecast(policy, level, figures_then)
+    assert keep is not None
+    lower = lower_level(policy, level).level
+    score = policy.score(figures)
+    now, then, line = (score_text(policy.unit, part) for part in (score, keep.score, keep.at_least))
+    day = keep.evaluated_on.isoformat()
+    if keep.spend is not None:
+        does_en = f"Spending {money_text(keep.spend)} before {day} keeps it."
+        does_zh = f"在 {day} 前再消费 {money_text(keep.spend)} 即可保级。"
+    else:
+        missing = score_text(policy.unit, keep.missing)
+        does_en = f"{missing[0]} more before {day} keep it."
+        does_zh = f"在 {day} 前再有 {missing[1]}即可保级。"
+    return {
+        "as_of": figures.as_of.isoformat(),
+        "window_from": keep.window_from.isoformat(),
+        "score": str(score),
+        "score_then": str(keep.score),
+        "unit": str(policy.unit),
+        "at_least": str(keep.at_least),
+        "missing": str(keep.missing),
+        "spend": None if keep.spend is None else money_text(keep.spend),
+        "policy": {"id": str(policy.id), "version": policy.version, "name": policy.name},
+        "sentences": {
+            "en": f"{level.label.en} becomes {lower.label.en} on {day}: it takes {line[0]} to stay,"
+            f" today it is {now[0]}, and {then[0]} will still count then. {does_en}",
+            "zh": f"{level.label.zh}将于 {day} 降为{lower.label.zh}：保级需要 {line[1]}，"
+            f"目前为 {now[1]}，届时仍计入 {then[1]}。{does_zh}",
+        },
+    }

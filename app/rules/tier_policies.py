@@ -423,9 +423,11 @@ class Policy:
             return Decimal(0) if value is None else value
         # One division at the end: what a database divides comes out the same.
         weights = {part.indicator: part.weight for part in self.indicators}
-        found = [share for share in self.shares(figures) if share.percentile is not None]
-        whole = sum((weights[share.indicator] for share in found), Decimal(0))
-        points = sum((weights[share.indicator] * share.percentile for share in found), Decimal(0))
+        whole = points = Decimal(0)
+        for share in self.shares(figures):
+            if share.percentile is not None:
+                whole += weights[share.indicator]
+                points += weights[share.indicator] * share.percentile
         return (points / whole if whole else Decimal(0)).quantize(_POINT, ROUND_HALF_UP)
 
     def shares(self, figures: Figures) -> tuple[Share, ...]:

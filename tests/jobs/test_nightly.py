@@ -107,7 +107,8 @@ async def recorded(database: Database) -> dict[str, NightStep]:
 
 async def test_the_steps_of_a_night_and_their_order() -> None:
     assert [name for name, _ in STEPS] == [
-        "metrics", "tiers", "completeness", "search", "duplicates", "housekeeping", "erasures",
+        "metrics", "tiers", "tier_notices", "tier_evaluation", "completeness", "search",
+        "duplicates", "housekeeping", "erasures",
     ]  # fmt: skip
 
 
@@ -257,6 +258,8 @@ async def test_the_same_night_twice_gives_the_same_result(
         assert counts_of(first) == {
             "metrics": {"refreshed": 2},
             "tiers": {"moved": 1},
+            "tier_notices": {},
+            "tier_evaluation": {},
             "completeness": {"checked": 3},
             "search": {},
             "duplicates": {"queued": 1},

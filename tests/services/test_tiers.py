@@ -15,7 +15,7 @@ from app.core.config import Settings
 from app.core.database import Database, raw_connection
 from app.models import TierAssignment
 from app.queries import tiers as tier_queries
-from app.services import statistics, tiers
+from app.services import statistics, tier_nights
 from tests.support.events import refund, sale, void
 from tests.support.shop import Shop
 from tests.support.world import World
@@ -59,7 +59,7 @@ async def history(shop: Shop) -> list[tuple[str, str]]:
 async def reconcile(shop: Shop, as_of: date = TODAY) -> dict[str, int]:
     """Run a portion of the night's step."""
     async with shop.database.transaction() as session:
-        return dict(await tiers.reconcile(session, shop.settings, as_of))
+        return dict(await tier_nights.reconcile(session, shop.settings, as_of))
 
 
 async def set_threshold(shop: Shop, index: int, amount: str) -> None:
@@ -163,7 +163,7 @@ async def test_the_night_goes_by_fresh_figures(shop: Shop, now: clock.FixedClock
 async def test_a_large_portion_is_done_in_several(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tiers, "CHUNK", 2)
+    monkeypatch.setattr(tier_nights, "CHUNK", 2)
     for number in range(5):
         await shop.card(f"HK{number}")
         await shop.send(sale("800.00", member=f"HK{number}"))
