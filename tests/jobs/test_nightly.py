@@ -280,6 +280,8 @@ async def test_the_same_night_twice_gives_the_same_result(
         assert counts_of(second) == {
             "metrics": {},
             "tiers": {},
+            "tier_notices": {},
+            "tier_evaluation": {},
             "completeness": {"checked": 3},
             "search": {},
             "duplicates": {},
