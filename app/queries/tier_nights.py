@@ -42,13 +42,9 @@ _RISES = """(
     )
     AND NOT EXISTS (
         SELECT FROM tier_review AS r
-        WHERE r.customer_id = t.customer_id AND (
-            r.status = 'open'
-            OR (r.status = 'refused' AND r.decided_at > $7 AND EXISTS (
-                SELECT FROM customer_profile AS c
-                WHERE c.customer_id = t.customer_id AND c.is_hollow
-            ))
-        )
+        JOIN customer_profile AS c ON c.customer_id = r.customer_id AND c.is_hollow
+        WHERE r.customer_id = t.customer_id
+            AND (r.status = 'open' OR (r.status = 'refused' AND r.decided_at > $7))
     )"""
 _IS_BELOW = """
     {highest} < held.keep_at
@@ -143,8 +139,8 @@ async def who_rises(
 ) -> list[UUID]:
     """Return cards that earn a higher level, or hold one that the policy does not know.
 
-    Left out are those that a person has set, and those whose upgrade waits for a person or was
-    refused after ``refused_since`` while the account is still hollow.
+    Left out are those that a person has set, and those whose account is hollow still while their
+    upgrade waits for a person, or was refused after ``refused_since``.
     """
     rows = await connection.fetch(
         night.statement(_CURRENT.replace("{condition}", _RISES), "t"),

@@ -26,7 +26,9 @@ from app.queries.tier_nights import Night
 from app.rules import tier_evaluation
 from app.rules.tier_evaluation import Notice, NoticeFate
 from app.rules.tier_policies import Figures
+from app.rules.tier_reviews import Rise
 from app.rules.tiering import Held
+from app.services import tier_reviews
 from app.services.tier_moves import assignment_row, held_now, write_moves
 from app.services.tier_policies_in_force import active_policies
 from app.vocabulary import CustomerKind, DomainEvent, NoticeStatus, TierCause, TierLevel
@@ -44,36 +46,53 @@ async def reconcile(session: AsyncSession, settings: Settings, as_of: date) -> M
     For a day in the past what came later is left out, and the statistics stay as they are: they
     are today's. A card is lifted when both today's figures and those of the day say so.
     """
-    moved = remaining = 0
+    counts = {"moved": 0, "held": 0, "remaining": 0}
     for night in await _nights(session, settings, as_of):
-        if remaining:
+        if counts["remaining"]:
             break
         connection = await raw_connection(session)
         refused_since = clock.now() - timedelta(days=night.policy.keep.hold_days)
         found = await tier_nights.who_rises(connection, night, refused_since, CHUNK + 1)
-        moved += await _lift(session, settings, night, found[:CHUNK])
-        remaining += len(found[CHUNK:])
-    return {"moved": moved, "remaining": remaining}
+        moved, held = await _lift(session, settings, night, found[:CHUNK])
+        counts["moved"] += moved
+        counts["held"] += held
+        counts["remaining"] += len(found[CHUNK:])
+    return counts
 
 
 async def _lift(
     session: AsyncSession, settings: Settings, night: Night, customer_ids: Sequence[UUID]
-) -> int:
+) -> tuple[int, int]:
     cards = await _Cards.lock(session, settings, night, customer_ids)
-    moves: list[dict[str, Any]] = []
+    rises: dict[UUID, tuple[Rise, TierCause]] = {}
     for customer_id in customer_ids:
         if not cards.is_free(customer_id):
             continue
-        held, figures = cards.held[customer_id], cards.figures[customer_id]
+        level = cards.held[customer_id].level
         earned = night.policy.earned(min(cards.scores(customer_id))).level
-        if night.policy.rank(earned) <= night.policy.rank(held.level):
+        if night.policy.rank(earned) <= night.policy.rank(level):
             continue
         is_new = cards.current[customer_id]["policy_id"] != night.policy.id
         cause = TierCause.POLICY if is_new else TierCause.RECONCILED
-        move = assignment_row(night.policy, figures, customer_id, earned, cause, None, night.today)
-        moves.append({**move, "before": held.level})
+        rises[customer_id] = Rise(customer_id, night.policy, level, earned), cause
+    # Whom a new policy moves was seen in its simulation, and somebody approved it.
+    held = await tier_reviews.hold(
+        session,
+        settings,
+        night.as_of,
+        [rise for rise, cause in rises.values() if cause is TierCause.RECONCILED],
+    )
+    moves = []
+    for customer_id, (rise, cause) in rises.items():
+        if customer_id in held:
+            continue
+        move = assignment_row(
+            night.policy, cards.figures[customer_id], customer_id, rise.next_level, cause, None,
+            night.today,
+        )  # fmt: skip
+        moves.append({**move, "before": rise.level})
     await write_moves(session, clock.now(), moves)
-    return len(moves)
+    return len(moves), len(held)
 
 
 async def carry_out_notices(

@@ -134,13 +134,13 @@ async def test_a_clock_behind_another_machines_ends_a_tier_when_it_began(
 async def test_the_night_lifts_who_earns_more_and_lets_nobody_fall(shop: Shop) -> None:
     customer_id = await shop.card()
     await shop.send(sale("800.00"))
-    assert await reconcile(shop) == {"moved": 0, "remaining": 0}
+    assert await reconcile(shop) == {"moved": 0, "held": 0, "remaining": 0}
 
     await set_threshold(shop, 0, "800.00")
-    assert await reconcile(shop) == {"moved": 1, "remaining": 0}
-    assert await reconcile(shop) == {"moved": 0, "remaining": 0}
+    assert await reconcile(shop) == {"moved": 1, "held": 0, "remaining": 0}
+    assert await reconcile(shop) == {"moved": 0, "held": 0, "remaining": 0}
     await set_threshold(shop, 0, "2000.00")
-    assert await reconcile(shop) == {"moved": 0, "remaining": 0}
+    assert await reconcile(shop) == {"moved": 0, "held": 0, "remaining": 0}
 
     tier = await shop.tier(customer_id)
     assert (tier.level, tier.cause) == ("main", "reconciled")
@@ -156,7 +156,11 @@ async def test_the_night_goes_by_fresh_figures(shop: Shop, now: clock.FixedClock
     await set_threshold(shop, 0, "800.00")
     now.advance(timedelta(days=1))
     # Its figures still say 800, but as of this night the purchase lies outside the window.
-    assert await reconcile(shop, TODAY + timedelta(days=1)) == {"moved": 0, "remaining": 0}
+    assert await reconcile(shop, TODAY + timedelta(days=1)) == {
+        "moved": 0,
+        "held": 0,
+        "remaining": 0,
+    }
     assert await history(shop) == [("small", "initial"), ("ordinary", "upgrade")]
 
 
@@ -169,9 +173,9 @@ async def test_a_large_portion_is_done_in_several(
         await shop.send(sale("800.00", member=f"HK{number}"))
     await set_threshold(shop, 0, "800.00")
     assert [await reconcile(shop) for _ in range(3)] == [
-        {"moved": 2, "remaining": 1},
-        {"moved": 2, "remaining": 1},
-        {"moved": 1, "remaining": 0},
+        {"moved": 2, "held": 0, "remaining": 1},
+        {"moved": 2, "held": 0, "remaining": 1},
+        {"moved": 1, "held": 0, "remaining": 0},
     ]
 
 
@@ -187,14 +191,14 @@ async def test_a_night_for_a_past_day_counts_nothing_that_came_later(
     await shop.send(sale("600.00"))
     before = await shop.stats(customer_id)
     assert str(before.net_365) == "600.00"
-    assert await reconcile(shop, date(2025, 11, 20)) == {"moved": 0, "remaining": 0}
+    assert await reconcile(shop, date(2025, 11, 20)) == {"moved": 0, "held": 0, "remaining": 0}
 
     await set_threshold(shop, 0, "900.00")
     # Together they would be 1,400, which was never true on any day.
-    assert await reconcile(shop, date(2025, 11, 20)) == {"moved": 0, "remaining": 0}
+    assert await reconcile(shop, date(2025, 11, 20)) == {"moved": 0, "held": 0, "remaining": 0}
     await set_threshold(shop, 0, "600.00")
-    assert await reconcile(shop, date(2025, 11, 11)) == {"moved": 0, "remaining": 0}
-    assert await reconcile(shop, date(2025, 11, 20)) == {"moved": 1, "remaining": 0}
+    assert await reconcile(shop, date(2025, 11, 11)) == {"moved": 0, "held": 0, "remaining": 0}
+    assert await reconcile(shop, date(2025, 11, 20)) == {"moved": 1, "held": 0, "remaining": 0}
 
     tier = await shop.tier(customer_id)
     assert (tier.level, tier.cause) == ("main", "reconciled")
@@ -216,8 +220,8 @@ async def test_a_night_for_a_past_day_looks_at_cards_whose_figures_are_enough_to
     await shop.send(sale("400.00", at="2026-11-19T10:00:00+08:00"))
     await set_threshold(shop, 0, "900.00")
     # 400 by then; the card is not found again and again.
-    assert await reconcile(shop, date(2026, 11, 20)) == {"moved": 0, "remaining": 0}
-    assert await reconcile(shop, TODAY) == {"moved": 1, "remaining": 0}
+    assert await reconcile(shop, date(2026, 11, 20)) == {"moved": 0, "held": 0, "remaining": 0}
+    assert await reconcile(shop, TODAY) == {"moved": 1, "held": 0, "remaining": 0}
 
 
 async def test_a_history_is_paged_without_loss(shop: Shop) -> None:
