@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 
 from app.rules.access import Actor
-from app.schemas.tiers import TierPeriod, TierPolicies, TierRead
+from app.schemas.tiers import TierPeriod, TierRead
 from app.services import tier_answers, tier_reads
 from app.vocabulary import Permission
 from app.web.answers import ON_LISTING, next_cursor, position_after
@@ -57,13 +57,3 @@ async def list_customer_tiers(
         items=tier_answers.tier_periods(page),
         next_cursor=next_cursor(settings, listing, position),
     )
-
-
-@router.get(
-    "/tier-policies",
-    summary="Tier policies",
-    responses=problems(*SIGNED_IN, "internal-error", "unavailable"),
-)
-async def list_tier_policies(actor: Reader, session: SessionDep) -> TierPolicies:
-    """Return all versions of tier policies: by scope, newest version first."""
-    return tier_answers.policies(await tier_reads.list_policies(session))

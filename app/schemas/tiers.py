@@ -13,7 +13,6 @@ from app.vocabulary import (
     Instant,
     Money,
     PolicyMethod,
-    PolicyStatus,
     TierCause,
     TierLevel,
     Total,
@@ -130,51 +129,6 @@ class TierPeriod(Output):
     policy_id: UUID
     policy_version: int
     explanation: TierExplanation
-
-
-class TierLevelRead(Output):
-    """A level of a policy."""
-
-    level: TierLevel
-    at_least: Money
-
-
-class TierPolicyRead(Output):
-    """One version of a policy."""
-
-    id: UUID
-    scope: CustomerKind
-    version: int
-    name: str = Field(examples=["Three tiers by net spend"])
-    status: PolicyStatus = Field(examples=["active"])
-    method: PolicyMethod
-    window_days: int = Field(examples=[365])
-    levels: list[TierLevelRead] = Field(
-        description="From the highest to the lowest.",
-        examples=[
-            [
-                {"level": "main", "at_least": "1000.00"},
-                {"level": "ordinary", "at_least": "300.00"},
-                {"level": "small", "at_least": "0.00"},
-            ]
-        ],
-    )
-    keep_factor: str = Field(
-        description="The part of a threshold that keeps its level.", examples=["0.90"]
-    )
-    hold_days: int = Field(
-        description="How long a level is kept before it may be lost.", examples=[180]
-    )
-    notice_days: int = Field(
-        description="How long the customer is told before a fall.", examples=[30]
-    )
-    effective_on: date
-
-
-class TierPolicies(Output):
-    """All versions, by scope, newest first."""
-
-    items: list[TierPolicyRead]
 
 
 class DistributionLevel(Output):

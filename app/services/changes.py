@@ -21,6 +21,7 @@ Versioned = TypeVar("Versioned", ApiClient, CustomField, Product, Source, Staff,
 # Each of these raises the version of what it is done to by one.
 _NEW_VERSION: tuple[Action, ...] = (
     Action.CHANGED, Action.DISABLED, Action.ENABLED, Action.ARCHIVED, Action.RESTORED,
+    Action.PUBLISHED, Action.UNDONE, Action.RETIRED,
 )  # fmt: skip
 
 

@@ -2,18 +2,15 @@
 
 from collections.abc import Sequence
 
-from app.models import TierAssignment, TierPolicy
+from app.models import TierAssignment
 from app.rules import tiering
 from app.rules.tier_policies import Policy, window_from
 from app.schemas.common import BilingualText, LabelledCode
 from app.schemas.tiers import (
     TierExplanation,
     TierKeep,
-    TierLevelRead,
     TierNext,
     TierPeriod,
-    TierPolicies,
-    TierPolicyRead,
     TierRead,
     TierToday,
 )
@@ -85,26 +82,3 @@ def tier_periods(assignments: Sequence[TierAssignment]) -> list[TierPeriod]:
         )
         for one in assignments
     ]
-
-
-def policies(found: Sequence[TierPolicy]) -> TierPolicies:
-    """Return policy versions as an answer."""
-    return TierPolicies(items=[_policy(one) for one in found])
-
-
-def _policy(stored: TierPolicy) -> TierPolicyRead:
-    rules = Policy.of(stored.id, stored.version, stored.name, stored.method, stored.body)
-    return TierPolicyRead(
-        id=stored.id,
-        scope=stored.scope,
-        version=stored.version,
-        name=stored.name,
-        status=stored.status,
-        method=stored.method,
-        window_days=rules.window_days,
-        levels=[TierLevelRead(level=rule.level, at_least=rule.at_least) for rule in rules.levels],
-        keep_factor=str(rules.keep.factor),
-        hold_days=rules.keep.hold_days,
-        notice_days=rules.keep.notice_days,
-        effective_on=stored.effective_on,
-    )

@@ -14,7 +14,7 @@ from sqlmodel import col
 from app.core import clock
 from app.core.config import Settings
 from app.core.database import raw_connection
-from app.models import Customer, CustomerStats, TierAssignment, TierPolicy
+from app.models import Customer, CustomerStats, TierAssignment
 from app.queries import tiers
 from app.rules import tiering
 from app.rules.tier_policies import Figures, Policy
@@ -114,12 +114,3 @@ async def list_tier_history(
     if not found and after is None:
         raise card_not_found()
     return page_of(found, limit, lambda one: [one.valid_from, one.id])
-
-
-async def list_policies(session: AsyncSession) -> Sequence[TierPolicy]:
-    """Return all versions of tier policies: by scope, newest version first."""
-    return (
-        await session.scalars(
-            select(TierPolicy).order_by(col(TierPolicy.scope), col(TierPolicy.version).desc())
-        )
-    ).all()

@@ -61,6 +61,7 @@ TAGS: list[dict[str, Any]] = [
         "description": "Everything about a customer: as it happened, and at a glance.",
     },
     {"name": "tiers", "description": "Which tier a card is in, why, and what would change it."},
+    {"name": "tier policies", "description": "The rules of tiers: written, tried out, published."},
     {"name": "reports", "description": "Figures over the chain."},
     {"name": "till events", "description": "Signed sales, refunds and voids; what became of them."},
     {"name": "stores", "description": "Shops and their opening hours."},

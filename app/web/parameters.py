@@ -68,6 +68,9 @@ EndedImportId = Annotated[
     UUID, _id("The id of an import that has run.", "0193a1c2-d3e4-7f00-8000-00000000001c")
 ]
 ReportId = Annotated[UUID, _id("The id of a report.", "0193a1c2-d3e4-7f00-8000-00000000001d")]
+PolicyId = Annotated[
+    UUID, _id("The id of a version of a tier policy.", "0193a1c2-d3e4-7f00-8000-00000000e001")
+]
 KeyId = Annotated[UUID, _id("The id of a key of it.", "0193a1c2-d3e4-7f00-8000-000000000008")]
 
 OnlyActive = Annotated[

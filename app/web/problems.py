@@ -133,6 +133,11 @@ PROBLEMS: Mapping[str, ProblemKind] = {
         409, "Not possible in this state", "当前状态不允许",
         "Read the object again and see its state.", "请重新读取对象并查看其状态。",
     ),
+    "simulation-required": ProblemKind(
+        409, "It was not tried out as it stands", "该政策尚未按现有内容试算",
+        "Simulate the draft as it is now, look at who would move, and publish it then.",
+        "请对当前草稿进行试算，查看将会变动的客户，然后再发布。",
+    ),
     "key-limit": ProblemKind(
         409, "There are two live keys already", "已有两个有效密钥",
         "Revoke one of them first.", "请先撤销其中一个。",

@@ -1,0 +1,168 @@
+"""Tier policies: written as drafts, tried out, published."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Response
+
+from app.rules.access import Actor
+from app.schemas.tier_policies import (
+    PolicyPresets,
+    TierPolicies,
+    TierPolicyChange,
+    TierPolicyCreate,
+    TierPolicyDetail,
+    TierPolicyPublish,
+)
+from app.services import tier_policies, tier_policy_answers, tier_policy_publishing
+from app.vocabulary import Permission
+from app.web.answers import ON_CHANGING, ON_CREATING, ON_READING, set_created
+from app.web.dependencies import Allow, Idempotent, SessionDep, SettingsDep
+from app.web.documentation import SIGNED_IN, problems
+from app.web.parameters import PolicyId
+from app.web.preconditions import IfMatch, seen_version, set_etag
+from app.web.route import HuikeRoute
+
+router = APIRouter(prefix="/v1/tier-policies", tags=["tier policies"], route_class=HuikeRoute)
+
+Reader = Annotated[Actor, Depends(Allow(Permission.TIERS_READ))]
+Author = Annotated[Actor, Depends(Allow(Permission.TIER_POLICIES_WRITE))]
+MOVING = (
+    *SIGNED_IN, "not-found", "invalid-transition", "precondition-failed", "validation",
+    "precondition-required", "internal-error", "unavailable",
+)  # fmt: skip
+
+
+@router.get(
+    "",
+    summary="List tier policies",
+    responses=problems(*SIGNED_IN, "validation", "internal-error", "unavailable"),
+)
+async def list_tier_policies(_: Reader, session: SessionDep) -> TierPolicies:
+    """Return all versions of tier policies: by scope, newest version first."""
+    return tier_policy_answers.policies(await tier_policies.list_policies(session))
+
+
+@router.get(
+    "/presets",
+    summary="List what a draft may begin as",
+    responses=problems(*SIGNED_IN, "validation", "internal-error", "unavailable"),
+)
+async def list_tier_policy_presets(_: Reader) -> PolicyPresets:
+    """Return the presets for each scope: name one as `preset` of a new draft."""
+    return tier_policy_answers.presets()
+
+
+@router.post(
+    "",
+    status_code=201,
+    summary="Write a draft of a tier policy",
+    responses=problems(*ON_CREATING, "conflict"),
+    dependencies=[Idempotent],
+)
+async def create_tier_policy(
+    body: TierPolicyCreate,
+    actor: Author,
+    session: SessionDep,
+    settings: SettingsDep,
+    response: Response,
+) -> TierPolicyDetail:
+    """Write a draft, which is the next version of its scope and moves nobody.
+
+    It begins as a preset, as a copy of another version, or as what the body says. Everything that
+    is wrong with it is said at once, each with a pointer.
+    """
+    found = await tier_policies.create_draft(session, settings, actor, body)
+    policy = tier_policy_answers.detail(found)
+    set_created(response, f"/v1/tier-policies/{policy.id}", policy.revision)
+    return policy
+
+
+@router.get("/{policy_id:uuid}", summary="Read a tier policy", responses=problems(*ON_READING))
+async def get_tier_policy(
+    policy_id: PolicyId, _: Reader, session: SessionDep, response: Response
+) -> TierPolicyDetail:
+    """Return a version with its calibration; its ETag is needed to change or publish it."""
+    policy = tier_policy_answers.detail(await tier_policies.get_policy(session, policy_id))
+    set_etag(response, policy.revision)
+    return policy
+
+
+@router.patch(
+    "/{policy_id:uuid}",
+    summary="Change a draft of a tier policy",
+    responses=problems(*ON_CHANGING, "invalid-transition"),
+)
+async def update_tier_policy(
+    policy_id: PolicyId,
+    body: TierPolicyChange,
+    actor: Author,
+    session: SessionDep,
+    response: Response,
+    if_match: IfMatch = None,
+) -> TierPolicyDetail:
+    """Change what the body names; a simulation of what it was no longer counts."""
+    found = await tier_policies.change_draft(
+        session, actor, policy_id, seen_version(if_match), body
+    )
+    policy = tier_policy_answers.detail(found)
+    set_etag(response, policy.revision)
+    return policy
+
+
+@router.delete(
+    "/{policy_id:uuid}",
+    status_code=204,
+    summary="Throw a draft of a tier policy away",
+    responses=problems(*MOVING),
+)
+async def delete_tier_policy(
+    policy_id: PolicyId, actor: Author, session: SessionDep, if_match: IfMatch = None
+) -> None:
+    """Throw a draft away with its simulations; what was approved stays."""
+    await tier_policies.delete_draft(session, actor, policy_id, seen_version(if_match))
+
+
+@router.post(
+    "/{policy_id:uuid}/publish",
+    summary="Publish a draft of a tier policy",
+    responses=problems(*ON_CHANGING, "invalid-transition", "simulation-required", "conflict"),
+)
+async def publish_tier_policy(
+    policy_id: PolicyId,
+    body: TierPolicyPublish,
+    actor: Author,
+    session: SessionDep,
+    settings: SettingsDep,
+    response: Response,
+    if_match: IfMatch = None,
+) -> TierPolicyDetail:
+    """Put a draft into force that was simulated as it stands: at once, or on a later day.
+
+    The version that was in force is retired at the same instant. Cards move up with their next
+    receipt or by the next night; nobody falls without the notice that the new version asks for.
+    """
+    found = await tier_policy_publishing.publish(
+        session, settings, actor, policy_id, seen_version(if_match), body
+    )
+    policy = tier_policy_answers.detail(found)
+    set_etag(response, policy.revision)
+    return policy
+
+
+@router.post(
+    "/{policy_id:uuid}/retract",
+    summary="Retract a tier policy that waits for its day",
+    responses=problems(*MOVING),
+)
+async def retract_tier_policy(
+    policy_id: PolicyId,
+    actor: Author,
+    session: SessionDep,
+    response: Response,
+    if_match: IfMatch = None,
+) -> TierPolicyDetail:
+    """Make a draft again of a version that was approved for a later day."""
+    found = await tier_policy_publishing.retract(session, actor, policy_id, seen_version(if_match))
+    policy = tier_policy_answers.detail(found)
+    set_etag(response, policy.revision)
+    return policy
