@@ -12,12 +12,12 @@ from app.core import clock
 from app.core.config import Settings
 from app.core.errors import ConflictError, FieldError
 from app.core.ids import new_id
-from app.models import Report, TierCalibration, TierPolicy
+from app.models import TierCalibration, TierPolicy
 from app.rules.access import Actor
 from app.rules.tier_drafts import ALL_MEMBERS, check_draft
 from app.rules.tier_presets import preset
 from app.schemas.tier_policies import TierPolicyChange, TierPolicyCreate
-from app.services import changes
+from app.services import changes, reports
 from app.services.trail import record_action
 from app.vocabulary import Action, ActorKind, CustomerKind, PolicyMethod, PolicyStatus
 
@@ -144,7 +144,7 @@ async def delete_draft(session: AsyncSession, actor: Actor, policy_id: UUID, see
         ConflictError: it is no draft.
     """
     policy = await lock_draft(session, policy_id, seen)
-    await session.execute(delete(Report).where(col(Report.policy_id) == policy_id))
+    await reports.forget_reports_of(session, policy_id)
     await session.execute(
         delete(TierCalibration).where(col(TierCalibration.policy_id) == policy_id)
     )

@@ -12,10 +12,11 @@ from sqlmodel import col
 from app.core import clock
 from app.core.config import Settings
 from app.core.errors import ConflictError, ForbiddenError
-from app.models import Report, TierCalibration, TierPolicy
+from app.models import TierCalibration, TierPolicy
 from app.rules.access import SYSTEM, Actor
 from app.schemas.tier_policies import TierPolicyPublish
 from app.services import changes
+from app.services.reports import find_simulation
 from app.services.tier_policies import (
     Found,
     get_policy,
@@ -32,8 +33,6 @@ from app.vocabulary import (
     CustomerKind,
     DomainEvent,
     PolicyStatus,
-    ReportKind,
-    ReportStatus,
 )
 
 FARTHEST_DAYS: Final = 366
@@ -171,19 +170,9 @@ def _check_day(today: date, effective_on: date) -> None:
 async def _check_tried_out(session: AsyncSession, policy: TierPolicy) -> None:
     """Refuse a draft without a simulation, or whose calibration is of another body."""
     named = name_of(policy)
-    tried_out = await session.scalar(
-        select(col(Report.id))
-        .join(TierCalibration, col(TierCalibration.policy_id) == col(Report.policy_id))
-        .where(
-            col(Report.policy_id) == policy.id,
-            col(Report.kind) == ReportKind.TIER_SIMULATION,
-            col(Report.status) == ReportStatus.DONE,
-            col(Report.fingerprint) == named,
-            col(TierCalibration.fingerprint) == named,
-        )
-        .limit(1)
-    )
-    if tried_out is None:
+    calibration = await session.get(TierCalibration, policy.id, populate_existing=True)
+    is_calibrated = calibration is not None and calibration.fingerprint == named
+    if not is_calibrated or await find_simulation(session, policy.id, named) is None:
         raise ConflictError(
             "This draft was not simulated as it stands: simulate it, and look at who would move.",
             code="simulation-required",
