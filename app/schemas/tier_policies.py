@@ -6,8 +6,6 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field, StrictBool, StrictInt, StringConstraints
 
-from app.rules.tier_drafts import LONGEST_HOLD_DAYS, LONGEST_NOTICE_DAYS
-from app.rules.tier_policies import LONGEST_WINDOW_DAYS, SHORTEST_WINDOW_DAYS
 from app.schemas.common import BilingualText, Day, Input, LabelledCode, Output, example_code
 from app.schemas.patch import Patch, omittable
 from app.vocabulary import (
@@ -24,6 +22,11 @@ from app.vocabulary import (
     Unit,
 )
 
+# The rules' own bounds, said to who writes a form; a test holds them to each other.
+SHORTEST_WINDOW_DAYS: Final = 30
+LONGEST_WINDOW_DAYS: Final = 1095
+LONGEST_HOLD_DAYS: Final = 1095
+LONGEST_NOTICE_DAYS: Final = 180
 MAXIMUM_LEVELS: Final = len(TierLevel)
 MAXIMUM_INDICATORS: Final = len(Indicator)
 PolicyNumber = Annotated[
@@ -40,10 +43,6 @@ _LEVELS: Final[list[Any]] = [
     {"level": "small", "at_least": "0.00"},
 ]
 _KEEP: Final[dict[str, Any]] = {"factor": "0.90", "hold_days": 180, "notice_days": 30}
-_BENEFITS_READ: Final[dict[str, Any]] = {
-    "visit_every_days": 90, "points_factor": "2", "discount_percent": "8",
-    "response_factor": "0.5", "has_dedicated_staff": True, "yearly_cost": "30.00",
-}  # fmt: skip
 
 
 class BenefitsInput(Input):
@@ -173,12 +172,12 @@ class TierPolicyPublish(Input):
 class BenefitsRead(Output):
     """What a level is owed."""
 
-    visit_every_days: int | None
-    points_factor: str
-    discount_percent: str
-    response_factor: str
+    visit_every_days: int | None = Field(examples=[90])
+    points_factor: str = Field(examples=["2"])
+    discount_percent: str = Field(examples=["8"])
+    response_factor: str = Field(examples=["0.5"])
     has_dedicated_staff: bool
-    yearly_cost: str
+    yearly_cost: str = Field(examples=["30.00"])
 
 
 class TierLevelRead(Output):
@@ -187,17 +186,20 @@ class TierLevelRead(Output):
     level: TierLevel
     at_least: str | None = Field(
         description="The score that reaches it, in the policy's unit; null as long as a top share "
-        "has not been turned into one."
+        "has not been turned into one.",
+        examples=["1000.00"],
     )
-    top_percent: str | None = Field(description="The top share that it stands for.")
-    benefits: BenefitsRead = Field(examples=[_BENEFITS_READ])
+    top_percent: str | None = Field(
+        description="The top share that it stands for.", examples=[None]
+    )
+    benefits: BenefitsRead
 
 
 class IndicatorRead(Output):
     """An indicator and its weight."""
 
     indicator: Indicator
-    weight: str
+    weight: str = Field(examples=["0.40"])
 
 
 class KeepRead(Output):
@@ -212,8 +214,11 @@ class KeepRead(Output):
 class PolicyHint(Output):
     """What is allowed and may not be meant."""
 
-    pointer: str = Field(description="JSON pointer (RFC 6901) to the part of the policy.")
-    code: str
+    pointer: str = Field(
+        description="JSON pointer (RFC 6901) to the part of the policy.",
+        examples=["/indicators/4/indicator"],
+    )
+    code: str = Field(examples=["absent"])
     sentences: BilingualText
 
 
@@ -225,11 +230,11 @@ class TierPolicyRead(Output):
     scope: CustomerKind
     version: int = Field(examples=[2])
     name: str = Field(examples=["Three tiers by net spend"])
-    note: str | None
+    note: str | None = Field(examples=["Approved by the board."])
     status: PolicyStatus = Field(examples=["draft"])
     method: PolicyMethod = Field(examples=["threshold"])
     metric: Indicator | None = Field(description="Null for composites.", examples=["net_spend"])
-    share_of: ShareOf | None = Field(description="Null but for shares.")
+    share_of: ShareOf | None = Field(description="Null but for shares.", examples=[None])
     unit: Unit = Field(description="What scores are counted in.", examples=["money"])
     window_days: int = Field(examples=[365])
     levels: list[TierLevelRead] = Field(description="From the highest to the lowest.")
@@ -260,27 +265,38 @@ class LevelCut(Output):
     """The score that begins a level's top share."""
 
     level: TierLevel
-    at_least: str
+    at_least: str = Field(examples=["1012.40"])
 
 
 class RfmCutsRead(Output):
     """Four cut points of each part: the scores 1 to 5 lie between them."""
 
-    days_since_last_purchase: list[int] = Field(description="Up to the first scores 5.")
-    purchase_days: list[int] = Field(description="From the last on scores 5.")
-    net_spend: list[str] = Field(description="From the last on scores 5.")
+    days_since_last_purchase: list[int] = Field(
+        description="Up to the first scores 5.", examples=[[21, 60, 121, 214]]
+    )
+    purchase_days: list[int] = Field(
+        description="From the last on scores 5.", examples=[[2, 3, 5, 9]]
+    )
+    net_spend: list[str] = Field(
+        description="From the last on scores 5.",
+        examples=[["48.00", "110.50", "236.00", "610.00"]],
+    )
 
 
 class ReferencesRead(Output):
     """What a customer is held against: values of all who bought in the window."""
 
-    value_contribution: str = Field(description="The contribution that begins the top fifth.")
-    top_gross: str = Field(description="The gross spend that begins the top fifth.")
-    contribution_rate_p25: str
-    refund_rate_mean: str
-    service_cost_median: str
-    service_cost_total: str
-    contribution_total: str
+    value_contribution: str = Field(
+        description="The contribution that begins the top fifth.", examples=["154.20"]
+    )
+    top_gross: str = Field(
+        description="The gross spend that begins the top fifth.", examples=["702.00"]
+    )
+    contribution_rate_p25: str = Field(examples=["0.1920"])
+    refund_rate_mean: str = Field(examples=["0.0465"])
+    service_cost_median: str = Field(examples=["2.00"])
+    service_cost_total: str = Field(examples=["9210.00"])
+    contribution_total: str = Field(examples=["174100.00"])
 
 
 class IndicatorKnots(Output):
@@ -288,7 +304,8 @@ class IndicatorKnots(Output):
 
     indicator: Indicator
     values: list[str] = Field(
-        description="Ascending; less turned negative where less is better (such as returns)."
+        description="Ascending; less turned negative where less is better (such as returns).",
+        examples=[["1.00", "2.00"]],
     )
 
 

@@ -10,6 +10,9 @@ from sqlmodel import col
 from app.core.database import Database
 from app.core.ids import new_id
 from app.models import AuditEntry
+from app.rules import tier_drafts
+from app.rules import tier_policies as rules
+from app.schemas import tier_policies as schemas
 from app.services import tier_policies
 from tests.support.cards import pointers_of
 from tests.support.tier_policies import (
@@ -29,6 +32,13 @@ NOTHING_OWED = {
     "visit_every_days": None, "points_factor": "1", "discount_percent": "0",
     "response_factor": "1", "has_dedicated_staff": False, "yearly_cost": "0",
 }  # fmt: skip
+
+
+def test_the_document_says_the_bounds_of_the_rules() -> None:
+    for name in ("LONGEST_HOLD_DAYS", "LONGEST_NOTICE_DAYS"):
+        assert getattr(schemas, name) == getattr(tier_drafts, name)
+    for name in ("SHORTEST_WINDOW_DAYS", "LONGEST_WINDOW_DAYS"):
+        assert getattr(schemas, name) == getattr(rules, name)
 
 
 async def told(database: Database, policy_id: str) -> list[tuple[str, list[str]]]:
