@@ -20,6 +20,8 @@ WHERE p.status = 'active'
 """
 _HELD = """
 SELECT c.id AS customer_id, c.kind,
+    EXISTS (SELECT FROM tier_review AS r
+            WHERE r.customer_id = c.id AND r.status = 'open') AS has_review,
     (SELECT jsonb_agg(jsonb_build_object('level', t.level, 'cause', t.cause,
                                          'valid_from', t.valid_from, 'purchase_id', t.purchase_id)
                       ORDER BY t.valid_to, t.valid_from, t.id)
@@ -41,12 +43,13 @@ _REMOVE = "DELETE FROM tier_assignment WHERE customer_id = $1 AND id = $2"
 _INSERT = """
 INSERT INTO tier_assignment
     (customer_id, id, level, cause, policy_id, policy_version, valid_from, valid_to, purchase_id,
-     explanation)
+     explanation, ends_on, set_by_id, reason)
 SELECT customer_id, id, level, cause, policy_id, policy_version, valid_from,
-    CASE WHEN is_passing THEN valid_from END, purchase_id, explanation
+    CASE WHEN is_passing THEN valid_from END, purchase_id, explanation, ends_on, set_by_id, reason
 FROM jsonb_to_recordset($1::jsonb) AS r (
     customer_id uuid, id uuid, level text, cause text, policy_id uuid, policy_version integer,
-    valid_from timestamptz, is_passing boolean, purchase_id uuid, explanation jsonb)
+    valid_from timestamptz, is_passing boolean, purchase_id uuid, explanation jsonb,
+    ends_on date, set_by_id uuid, reason text)
 """
 _DISTRIBUTION = """
 WITH window_purchases AS (
@@ -97,7 +100,7 @@ async def active_policies(connection: "asyncpg.Connection[Any]") -> list["asyncp
 async def held(
     connection: "asyncpg.Connection[Any]", customer_ids: Sequence[UUID]
 ) -> dict[UUID, "asyncpg.Record"]:
-    """Return each card's kind and its tiers, oldest first."""
+    """Return each card's kind, whether a review waits, and its tiers, oldest first."""
     rows = await connection.fetch(_HELD, list(customer_ids))
     return {row["customer_id"]: row for row in rows}
 

@@ -8,7 +8,7 @@ told for nothing: a notice is given at the last evaluation that leaves time for 
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
 from enum import Enum
 from typing import Any
 
@@ -60,8 +60,12 @@ def keep_line(policy: Policy, level: TierLevel) -> Decimal | None:
     rule = policy.rule_of(level)
     if rule is None or policy.rank(level) <= 0:
         return None
+    line = rule.at_least * policy.keep.factor
+    if policy.unit in (Unit.DAYS, Unit.TIMES):
+        # There is no part of a day: what is counted whole keeps with the next whole number.
+        return line.quantize(Decimal(1), ROUND_CEILING)
     places = Decimal("0.0001") if policy.unit is Unit.POINTS else Decimal("0.01")
-    return (rule.at_least * policy.keep.factor).quantize(places, ROUND_HALF_UP)
+    return line.quantize(places, ROUND_HALF_UP)
 
 
 def is_below(policy: Policy, level: TierLevel, score: Decimal) -> bool:

@@ -1,18 +1,20 @@
-"""Which tier a card is in, and why: pure decisions over a policy, figures and an as-of day.
+"""What moves a card between tiers: pure decisions over a policy, a score, receipts and a history.
 
-Threshold policies decide by net spend in a rolling window. A card moves up at once; it falls only
-at an evaluation (not decided here), or when the purchase that earned its tier is taken back.
+A card moves up at once; it falls only at an evaluation (:mod:`app.rules.tier_evaluation`), or when
+the purchase that earned its tier is taken back. A level set by hand is not moved by receipts.
+
+Where receipts add up to the score (net spend), each has its own effect, in time order. Other scores
+are known for a card as a whole: there a batch of receipts is judged once, after its last one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
-from app.rules.tier_policies import Figures, Policy, window_from
-from app.vocabulary import TierCause, TierLevel, money_text
+from app.rules.tier_policies import WINDOW_DAYS, Figures, Policy, window_from
+from app.vocabulary import TierCause, TierLevel
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +22,8 @@ class Held:
     """The tier a card holds: since when, which purchase earned it, and what it held before that.
 
     A tier whose purchase was taken back while others still earn it is carried by those: from then
-    on taking back any of them may end it.
+    on taking back any of them may end it. A level set by hand is locked; ``before`` is then what
+    the card held without it.
     """
 
     level: TierLevel
@@ -28,6 +31,7 @@ class Held:
     purchase_id: UUID | None = None
     before: "Held | None" = None
     is_carried: bool = False
+    is_locked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,21 +49,22 @@ class Step:
     """One receipt of a card: what it adds to net spend (refunds subtract), in time order.
 
     ``purchase_id`` is the purchase that earns the tier if this lifts the card; ``undoes`` the one
-    that a refund or void takes back.
+    that a refund or void takes back; ``on`` the day it counts on, None for one that counts.
     """
 
     purchase_id: UUID
     adds: Decimal
     undoes: UUID | None = None
+    on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StepOutcome:
-    """What one receipt did to the tier."""
+    """What one receipt did to the tier; ``score`` with it, or with all where it is judged so."""
 
     before: TierLevel
     held: Held
-    net_spend: Decimal
+    score: Decimal
     cause: TierCause | None
 
     @property
@@ -68,8 +73,43 @@ class StepOutcome:
         return self.held.level
 
 
+def counted(policy: Policy, as_of: date, steps: Sequence[Step]) -> list[Step]:
+    """Return the steps with nothing added by those that lie outside the policy's window."""
+    first_day = window_from(policy, as_of)
+    # Statistics count what a till sold whose clock is ahead of midnight; another window does not.
+    last_day = None if policy.window_days == WINDOW_DAYS else as_of
+
+    def counts(day: date | None) -> bool:
+        return day is None or (day >= first_day and (last_day is None or day <= last_day))
+
+    return [step if counts(step.on) else replace(step, adds=Decimal(0)) for step in steps]
+
+
+def figures_with(policy: Policy, figures: Figures, outcome: StepOutcome) -> Figures:
+    """Return the figures with which a receipt left the card, where that is known of each."""
+    return replace(figures, net_spend=outcome.score) if policy.is_additive else figures
+
+
+def moved_by(
+    policy: Policy, score: Decimal, held: Held, steps: Sequence[Step], *, may_rise: bool = True
+) -> list[StepOutcome]:
+    """Return what each of a card's receipts did to its tier; ``score`` is the one with all of them.
+
+    Without ``may_rise`` nothing lifts the card: somebody has to look at it first.
+    """
+    if policy.is_additive:
+        before = score - sum((step.adds for step in steps), Decimal(0))
+        return follow(policy, before, held, steps, may_rise=may_rise)
+    return judge(policy, score, held, steps, may_rise=may_rise)
+
+
 def follow(
-    policy: Policy, net_before: Decimal, held: Held, steps: Sequence[Step]
+    policy: Policy,
+    net_before: Decimal,
+    held: Held,
+    steps: Sequence[Step],
+    *,
+    may_rise: bool = True,
 ) -> list[StepOutcome]:
     """Return what each of a card's receipts did to its tier, one after the other.
 
@@ -85,17 +125,51 @@ def follow(
         net += step.adds
         earned = policy.earned(net).level
         now, cause = held, None
-        if policy.rank(earned) > policy.rank(held.level):
+        if held.is_locked:
+            pass
+        elif may_rise and policy.rank(earned) > policy.rank(held.level):
             now, cause = _lifted(held, earned, held.since, step.purchase_id), TierCause.UPGRADE
-        elif step.undoes is not None and (held.is_carried or step.undoes == held.purchase_id):
-            now = _taken_back(policy, held, earned)
-            if now.level != held.level:
-                cause = TierCause.REVERSAL
-            elif not held.is_carried:
-                cause = TierCause.CARRIED
+        elif _ends(held, step):
+            now, cause = _unwound(policy, held, earned)
         outcomes.append(StepOutcome(held.level, now, net, cause))
         held = now
     return outcomes
+
+
+def judge(
+    policy: Policy, score: Decimal, held: Held, steps: Sequence[Step], *, may_rise: bool = True
+) -> list[StepOutcome]:
+    """Return what a card's receipts did to its tier together, told with the last one.
+
+    The last purchase among them is what a higher tier is due to. Where the receipts take back what
+    earned the tier and others lift the card beyond it, that is as if it had been taken back first.
+    """
+    if not steps:
+        return []
+    earned = policy.earned(score).level
+    is_undone = any(_ends(held, step) for step in steps)
+    now, cause = held, None
+    if held.is_locked:
+        pass
+    elif may_rise and policy.rank(earned) > policy.rank(held.level):
+        base = _without(policy, held) if is_undone else held
+        bought = [step.purchase_id for step in steps if step.undoes is None and step.adds >= 0]
+        earned_by = bought[-1] if bought else steps[-1].purchase_id
+        now, cause = _lifted(base, earned, base.since, earned_by), TierCause.UPGRADE
+    elif is_undone:
+        now, cause = _unwound(policy, held, earned)
+    waiting = [StepOutcome(held.level, held, score, None) for _ in steps[:-1]]
+    return [*waiting, StepOutcome(held.level, now, score, cause)]
+
+
+def _ends(held: Held, step: Step) -> bool:
+    """Tell whether a receipt takes back what the tier rests on, or a part of it."""
+    return step.undoes is not None and (held.is_carried or step.undoes == held.purchase_id)
+
+
+def _without(policy: Policy, held: Held) -> Held:
+    """Return what a card held before its tier was earned."""
+    return held.before or Held(policy.levels[-1].level, held.since)
 
 
 def _lifted(held: Held | None, level: TierLevel, since: date, purchase_id: UUID | None) -> Held:
@@ -104,12 +178,19 @@ def _lifted(held: Held | None, level: TierLevel, since: date, purchase_id: UUID 
     return Held(level, since, purchase_id, held.before if held and is_again else held)
 
 
+def _unwound(policy: Policy, held: Held, earned: TierLevel) -> tuple[Held, TierCause | None]:
+    now = _taken_back(policy, held, earned)
+    if now.level != held.level:
+        return now, TierCause.REVERSAL
+    return now, None if held.is_carried else TierCause.CARRIED
+
+
 def _taken_back(policy: Policy, held: Held, level: TierLevel) -> Held:
     """Return what is held when the purchase that earned the tier no longer earns but ``level``.
 
     While that is more than what was held before, the purchase is still what earned it.
     """
-    before = held.before or Held(policy.levels[-1].level, held.since)
+    before = _without(policy, held)
     if policy.rank(level) >= policy.rank(held.level):
         return replace(held, is_carried=True)
     if policy.rank(level) > policy.rank(before.level):
@@ -121,149 +202,108 @@ def held_of(policy: Policy, history: Sequence[Assigned]) -> Held | None:
     """Return what a card holds by its history, oldest entry first; None without any."""
     held: Held | None = None
     for entry in history:
-        if entry.cause is TierCause.CARRIED and held is not None:
-            held = replace(held, is_carried=True)
-        elif entry.cause is TierCause.MERGED:
-            held = _merged(policy, held, entry)
-        elif entry.cause is TierCause.REVERSAL and held is not None:
-            held = replace(
-                _taken_back(policy, held, entry.level), level=entry.level, since=entry.since
-            )
-        else:
-            held = _lifted(held, entry.level, entry.since, entry.purchase_id)
+        held = _after(policy, held, entry)
     return held
 
 
-def _merged(policy: Policy, held: Held | None, entry: Assigned) -> Held:
-    """Return what is held when cards were merged or taken apart.
-
-    A higher level that no single purchase earned is carried by all of them; a lower one is what
-    the card would hold by itself, and nothing is to be gone back to.
-    """
-    if held is None or policy.rank(entry.level) <= policy.rank(held.level):
+def _after(policy: Policy, held: Held | None, entry: Assigned) -> Held:
+    """Return what a card holds once an entry was added to its history."""
+    if entry.cause is TierCause.OVERRIDE:
+        # One override in place of another: what the card held without either is what counts.
+        return Held(entry.level, entry.since, None, _unlocked(held), is_locked=True)
+    if held is None:
         return Held(entry.level, entry.since, entry.purchase_id)
-    return Held(
-        entry.level, entry.since, entry.purchase_id, held, is_carried=entry.purchase_id is None
-    )
+    if entry.cause is TierCause.CARRIED:
+        return replace(held, is_carried=True)
+    if entry.cause in {TierCause.MERGED, TierCause.OVERRIDE_ENDED}:
+        return _anew(policy, held, entry)
+    if entry.cause is TierCause.EVALUATION:
+        return _fallen(policy, held, entry)
+    if entry.cause is TierCause.REVERSAL:
+        return replace(_taken_back(policy, held, entry.level), level=entry.level, since=entry.since)
+    return _lifted(held, entry.level, entry.since, entry.purchase_id)
 
 
-def joined(
-    policy: Policy, held: Sequence[Held], net_spend: Decimal
-) -> tuple[TierLevel, UUID | None]:
+def _unlocked(held: Held | None) -> Held | None:
+    return held.before if held is not None and held.is_locked else held
+
+
+def _anew(policy: Policy, held: Held, entry: Assigned) -> Held:
+    """Return what is held when cards were merged or taken apart, or an override has ended.
+
+    A higher level that no single purchase earned is carried by all of them. After an override the
+    same level is the one held before it. A lower one is, after an override, what is left of what
+    was held before; after a merge it is what the card would hold by itself, and nothing is to be
+    gone back to.
+    """
+    before = _unlocked(held)
+    if before is not None and policy.rank(entry.level) > policy.rank(before.level):
+        is_carried = entry.purchase_id is None
+        return Held(entry.level, entry.since, entry.purchase_id, before, is_carried=is_carried)
+    if before is None or entry.cause is TierCause.MERGED:
+        return Held(entry.level, entry.since, entry.purchase_id)
+    return _fallen(policy, before, entry)
+
+
+def _fallen(policy: Policy, held: Held, entry: Assigned) -> Held:
+    """Return what is held at a level below: as it was held before, if it was."""
+    below: Held | None = held
+    while below is not None and policy.rank(below.level) > policy.rank(entry.level):
+        below = below.before
+    if below is not None and below.level == entry.level:
+        return replace(below, since=entry.since)
+    return Held(entry.level, entry.since, None, below)
+
+
+def released(policy: Policy, held: Held, score: Decimal, taken_back: Collection[UUID]) -> TierLevel:
+    """Return the level of a card whose override ends: the better of earned and held before.
+
+    ``taken_back`` are the purchases that were taken back meanwhile, wholly or in part: what they
+    alone had earned is no longer held.
+    """
+    standing = _unlocked(held)
+    while standing is not None and (
+        standing.purchase_id in taken_back or (standing.is_carried and bool(taken_back))
+    ):
+        standing = standing.before
+    earned = policy.earned(score).level
+    before = policy.levels[-1].level if standing is None else standing.level
+    return max(earned, before, key=policy.rank)
+
+
+def joined(policy: Policy, held: Sequence[Held], score: Decimal) -> tuple[TierLevel, UUID | None]:
     """Return the level of a card that several become, and the purchase that earned it, if one did.
 
-    ``held`` are the cards' tiers, the surviving card's first. Nobody falls by a merge: it is the
-    best of what the cards held and what they earn together.
+    ``held`` are the cards' tiers, the surviving card's first; what was set by hand on that card
+    stays. Nobody falls by a merge: it is the best of what the cards held and what they earn
+    together; of the others, without what was set by hand (see :func:`inherited`).
     """
-    best = max(held, key=lambda one: policy.rank(one.level))
-    earned = policy.earned(net_spend).level
+    survivor = held[0]
+    if survivor.is_locked:
+        return survivor.level, None
+    best = max((_unlocked(one) or one for one in held), key=lambda one: policy.rank(one.level))
+    earned = policy.earned(score).level
     if policy.rank(earned) > policy.rank(best.level):
         return earned, None
     return best.level, best.purchase_id
 
 
-def missing_to_next(policy: Policy, level: TierLevel, net_spend: Decimal) -> Decimal | None:
+def inherited(policy: Policy, held: Sequence[Held], level: TierLevel) -> int | None:
+    """Return the place of the card whose override the surviving card takes over, if there is one.
+
+    ``level`` is what :func:`joined` gave: what was promised by hand is kept if it is more.
+    """
+    if held[0].is_locked:
+        return None
+    promised = [
+        place
+        for place, one in enumerate(held)
+        if one.is_locked and policy.rank(one.level) > policy.rank(level)
+    ]
+    return max(promised, key=lambda place: policy.rank(held[place].level), default=None)
+
+
+def missing_to_next(policy: Policy, level: TierLevel, score: Decimal) -> Decimal | None:
     """Return what is missing to the next level, never below zero; None at the top."""
     above = policy.next_above(level)
-    return None if above is None else max(above.at_least - net_spend, Decimal(0))
-
-
-def first_evaluation_on(policy: Policy, since: date, as_of: date) -> date:
-    """Return the first day on which a level held ``since`` can be taken away: a month's first day.
-
-    It lies after ``as_of``, not before the hold has passed, and not before a customer who is told
-    at ``as_of`` has had the notice.
-    """
-    notice = timedelta(days=max(policy.keep.notice_days, 1))
-    earliest = max(since + timedelta(days=policy.keep.hold_days), max(since, as_of) + notice)
-    if earliest.day == 1:
-        return earliest
-    return (earliest.replace(day=1) + timedelta(days=32)).replace(day=1)
-
-
-def keep_line(policy: Policy, level: TierLevel) -> Decimal | None:
-    """Return the net spend that keeps a level at an evaluation; None where nothing is lower."""
-    rule = policy.rule_of(level)
-    if rule is None or policy.rank(level) <= 0:
-        return None
-    return (rule.at_least * policy.keep.factor).quantize(Decimal("0.01"))
-
-
-def explain(
-    policy: Policy, figures: Figures, level: TierLevel, cause: TierCause, since: date
-) -> dict[str, Any]:
-    """Return why a card is in a level, as stored with the assignment and sent as JSON.
-
-    Inputs with their window, the rule and the policy's version, the distance to the next level,
-    what keeps this one, and the same in a sentence of each language.
-    """
-    rule = policy.rule_of(level)
-    above = policy.next_above(level)
-    keeps = keep_line(policy, level)
-    missing = missing_to_next(policy, level, figures.net_spend)
-    return {
-        "inputs": {
-            "as_of": figures.as_of.isoformat(),
-            "window_from": window_from(policy, figures.as_of).isoformat(),
-            "window_to": figures.as_of.isoformat(),
-            "window_days": policy.window_days,
-            "net_spend": money_text(figures.net_spend),
-            "refunded": money_text(figures.refunded),
-            "purchases": figures.purchases,
-        },
-        "rule": {
-            "method": "threshold",
-            "metric": "net_spend",
-            "level": str(level),
-            "at_least": money_text(rule.at_least) if rule else None,
-        },
-        "policy": {"id": str(policy.id), "version": policy.version, "name": policy.name},
-        "cause": str(cause),
-        "next": None
-        if above is None or missing is None
-        else {
-            "level": str(above.level),
-            "at_least": money_text(above.at_least),
-            "missing": money_text(missing),
-        },
-        "keep": None
-        if keeps is None
-        else {
-            "at_least": money_text(keeps),
-            "factor": str(policy.keep.factor),
-            "not_before": first_evaluation_on(policy, since, figures.as_of).isoformat(),
-            "notice_days": policy.keep.notice_days,
-        },
-        "sentences": sentences(policy, figures, level),
-    }
-
-
-def sentences(policy: Policy, figures: Figures, level: TierLevel) -> dict[str, str]:
-    """Return why a card is in a level, in a sentence of each language."""
-    rule = policy.rule_of(level)
-    at_least = money_text(rule.at_least) if rule else "?"
-    net = money_text(figures.net_spend)
-    start, end = window_from(policy, figures.as_of).isoformat(), figures.as_of.isoformat()
-    earned = policy.earned(figures.net_spend).level
-    if policy.rank(earned) < policy.rank(level):
-        # Held although the figures are lower by now: up at once, down only at an evaluation.
-        why_en = f"held from before; the figures alone would give {earned.label.en}"
-        why_zh = f"沿用此前的层级；仅按当前金额应为{earned.label.zh}"
-    elif policy.rank(level) > 0:
-        why_en = f"that reaches the {at_least} that {level.label.en} asks for"
-        why_zh = f"达到{level.label.zh}的门槛 {at_least}"
-    else:
-        why_en = f"that is {level.label.en}, the lowest level"
-        why_zh = f"属于最低层级{level.label.zh}"
-    above = policy.next_above(level)
-    missing = missing_to_next(policy, level, figures.net_spend)
-    next_en = next_zh = ""
-    if above is not None and missing is not None and missing > 0:
-        next_en = f" {money_text(missing)} more makes {above.level.label.en}."
-        next_zh = f"再消费 {money_text(missing)} 即可升为{above.level.label.zh}。"
-    return {
-        "en": f"{level.label.en}: net spend from {start} to {end} is {net}; {why_en} "
-        f"(policy version {policy.version}).{next_en}",
-        "zh": f"{level.label.zh}：{start} 至 {end} 净消费 {net}，{why_zh}"
-        f"（政策第 {policy.version} 版）。{next_zh}",
-    }
+    return None if above is None else max(above.at_least - score, Decimal(0))

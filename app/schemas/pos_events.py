@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import ConfigDict, Field, model_validator
 
 from app.schemas.common import BilingualText, Day, Input, Output
+from app.schemas.tiers import Score
 from app.vocabulary import (
     CodeText,
     EventId,
@@ -19,6 +20,7 @@ from app.vocabulary import (
     ShortText,
     TierLevel,
     Total,
+    Unit,
 )
 
 MAXIMUM_LINES = 500
@@ -259,7 +261,11 @@ class TillNext(Output):
     """What is missing to the next tier."""
 
     level: TierLevel
-    missing: Total
+    missing: Score
+    spend: Total | None = Field(
+        description="A purchase that gets there, all else unchanged; null where no amount does.",
+        examples=["32.00"],
+    )
 
 
 class TillTier(Output):
@@ -271,6 +277,11 @@ class TillTier(Output):
     net_spend: Total = Field(
         description="Net spend of the window; a receipt older than that adds nothing.",
         examples=["1040.00"],
+    )
+    score: Score
+    unit: Unit
+    is_locked: bool = Field(
+        description="Whether somebody set it by hand: receipts do not move it.", examples=[False]
     )
     next: TillNext | None = Field(description="Null at the top.")
     explanation: BilingualText = Field(description="Why this tier, in a sentence.")

@@ -1,7 +1,6 @@
 """Receipts and contacts that waited for a card join it when the card appears."""
 
 from collections.abc import Sequence
-from decimal import Decimal
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,7 +10,6 @@ from app.core.config import Settings
 from app.core.database import raw_connection
 from app.core.ids import new_id
 from app.queries import customer_stats, interactions, outbox, waiting_purchases
-from app.rules import tier_policies
 from app.rules.access import Actor
 from app.rules.tiering import Step
 from app.services import tier_settlement, unattached_interactions
@@ -44,15 +42,13 @@ async def attach_purchases(
     await customer_stats.lock_cards(connection, [customer_id])
     now = clock.now()
     await waiting_purchases.move_to_card(connection, now, customer_id, rows)
-    first_day = clock.business_day(now, settings.zone).toordinal() - tier_policies.WINDOW_DAYS + 1
     steps = [
         Step(
             row["id"],
             row["amount"] if row["kind"] == PurchaseKind.SALE else -row["amount"],
             row["refund_of_id"],
+            row["business_day"],
         )
-        if row["business_day"].toordinal() >= first_day
-        else Step(row["id"], Decimal(0), row["refund_of_id"])
         for row in sorted(rows, key=lambda row: (row["occurred_at"], row["id"]))
         if row["status"] == PurchaseStatus.POSTED
     ]

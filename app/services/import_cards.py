@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
@@ -18,7 +17,6 @@ from app.core.ids import new_id
 from app.models import ImportJob
 from app.queries import import_rows as queries
 from app.queries import imports, interactions, outbox
-from app.rules import tier_policies
 from app.rules.access import SYSTEM
 from app.rules.tiering import Step
 from app.services import (
@@ -181,13 +179,13 @@ async def _attach(
         return 0
     connection = await raw_connection(session)
     rows = await queries.attach_purchases(connection, now, claimed)
-    first_day = clock.business_day(now, settings.zone).toordinal() - tier_policies.WINDOW_DAYS + 1
     steps: dict[UUID, list[Step]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: (row["occurred_at"], row["id"])):
         signed = row["amount"] if row["kind"] == PurchaseKind.SALE else -row["amount"]
-        adds = signed if row["business_day"].toordinal() >= first_day else Decimal(0)
         if row["status"] == PurchaseStatus.POSTED:
-            steps[row["customer_id"]].append(Step(row["id"], adds, row["refund_of_id"]))
+            steps[row["customer_id"]].append(
+                Step(row["id"], signed, row["refund_of_id"], row["business_day"])
+            )
         else:
             steps.setdefault(row["customer_id"], [])
     await tier_settlement.settle(session, settings, steps)

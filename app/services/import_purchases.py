@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
@@ -15,7 +14,6 @@ from app.core.ids import new_id
 from app.models import ImportJob, Source
 from app.queries import customer_stats, import_purchases, imports, pos_events
 from app.queries.import_purchases import PortionFacts
-from app.rules import tier_policies
 from app.rules.tiering import Step
 from app.services import tier_settlement
 from app.services.posting import post_events
@@ -80,14 +78,11 @@ async def settle_portion(
     if not cards:
         return None, {}
     await customer_stats.lock_cards(connection, cards)
-    today = clock.today(settings.zone)
-    first_day = today.toordinal() - tier_policies.WINDOW_DAYS + 1
     steps: dict[UUID, list[Step]] = defaultdict(list)
     brought = await imports.purchases_of_cards(connection, job.id, cards)
     for customer_id, purchase_id, kind, amount, day, refund_of in brought:
         signed = amount if kind == PurchaseKind.SALE else -amount
-        adds = signed if day.toordinal() >= first_day else Decimal(0)
-        steps[customer_id].append(Step(purchase_id, adds, refund_of))
+        steps[customer_id].append(Step(purchase_id, signed, refund_of, day))
     settled = await tier_settlement.settle(session, settings, steps)
     upgrades = sum(
         any(outcome.cause is TierCause.UPGRADE for outcome in one.outcomes)

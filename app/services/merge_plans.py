@@ -25,7 +25,7 @@ from app.queries import (
     duplicates,
     merge_reading,
 )
-from app.rules import consent, merging, tiering
+from app.rules import consent, merging, tier_sentences
 from app.rules.access import Actor
 from app.rules.consent import Said, Subject
 from app.rules.merging import FieldDecision, MergingCard, MergingIdentity, Obstacle
@@ -354,5 +354,5 @@ def _tier(tier: TierAfter) -> MergeTier:
         cards=[TierOfCard(customer_id=one, level=level) for one, level in tier.before.items()],
         level=tier.level,
         changes=next(iter(tier.before.values())) != tier.level,
-        sentences=BilingualText(**tiering.sentences(tier.policy, tier.standing, tier.level)),
+        sentences=BilingualText(**tier_sentences.sentences(tier.policy, tier.standing, tier.level)),
     )

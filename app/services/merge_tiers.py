@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from decimal import Decimal
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +13,7 @@ from app.core.config import Settings
 from app.core.database import raw_connection
 from app.queries import customer_stats, merge_reading
 from app.queries import tiers as queries
-from app.rules import tier_policies, tiering
+from app.rules import tiering
 from app.rules.tier_policies import Figures, Policy
 from app.rules.tiering import Step
 from app.services import tier_moves, tier_settlement
@@ -92,7 +91,7 @@ async def part(
     connection = await raw_connection(session)
     before, now = was["current"], await queries.current(connection, [survivor])
     made = was["made"] and UUID(was["made"])
-    steps = await _steps_since(session, settings, merged_at, [survivor, *losers])
+    steps = await _steps_since(session, merged_at, [survivor, *losers])
     at = clock.now()
     reopened = [owner for owner in losers if str(owner) in before]
     for owner in reopened:
@@ -145,15 +144,13 @@ async def _go_on(
 
 
 async def _steps_since(
-    session: AsyncSession, settings: Settings, since: datetime, customer_ids: Sequence[UUID]
+    session: AsyncSession, since: datetime, customer_ids: Sequence[UUID]
 ) -> dict[UUID, list[Step]]:
     """Return what was bought, returned and voided since an instant, as steps in time order."""
     rows = await merge_reading.later_purchases(await raw_connection(session), customer_ids, since)
-    today = clock.business_day(clock.now(), settings.zone)
-    first_day = today - timedelta(days=tier_policies.WINDOW_DAYS - 1)
     steps: dict[UUID, list[tuple[datetime, UUID, Step]]] = {}
     for row in rows:
-        step = _step(row, since, first_day)
+        step = _step(row, since)
         if step is not None:
             when = row["voided_at"] or row["occurred_at"]
             steps.setdefault(row["customer_id"], []).append((when, row["id"], step))
@@ -163,12 +160,10 @@ async def _steps_since(
     }
 
 
-def _step(row: Any, since: datetime, first_day: date) -> Step | None:
+def _step(row: Any, since: datetime) -> Step | None:
     amount = row["amount"] if row["kind"] == PurchaseKind.SALE else -row["amount"]
-    if row["business_day"] < first_day:
-        amount = Decimal(0)
     if row["status"] == PurchaseStatus.POSTED:
-        return Step(row["id"], amount, row["refund_of_id"])
+        return Step(row["id"], amount, row["refund_of_id"], row["business_day"])
     if row["recorded_at"] < since:
-        return Step(row["refund_of_id"] or row["id"], -amount, row["id"])
+        return Step(row["refund_of_id"] or row["id"], -amount, row["id"], row["business_day"])
     return None

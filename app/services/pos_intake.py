@@ -33,7 +33,7 @@ from app.services.posting_run import (
     pending_of,
     source_facts,
 )
-from app.services.till_answers import answer_for
+from app.services.till_answers import answer_again, answer_for
 from app.services.trail import record_action
 from app.vocabulary import Action, EventStatus, SourceMode
 
@@ -141,7 +141,7 @@ async def take_events(
         elif stored is None or stored["answer"] is None:
             raise RetryTransactionError
         else:
-            result = EventResult.model_validate(stored["answer"])
+            result = answer_again(stored["answer"])
             taken.append(Taken(stored["answer_status"], result))
     return taken
 

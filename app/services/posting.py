@@ -131,6 +131,6 @@ async def _settle(session: AsyncSession, run: Run, asked: set[Posted]) -> None:
             last_asked.outcome = replace(
                 last_asked.outcome,
                 held=end.held,
-                net_spend=end.net_spend,
+                score=end.score,
                 cause=last_asked.outcome.cause if is_lifted else None,
             )

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -15,7 +15,7 @@ from app.core.config import Settings
 from app.core.errors import RetryTransactionError
 from app.core.ids import new_id
 from app.queries import purchase_ingest
-from app.rules import purchases, tier_policies
+from app.rules import purchases
 from app.rules.purchases import Fault
 from app.rules.tiering import Step, StepOutcome
 from app.schemas.pos_events import TillEvent, VoidEvent
@@ -105,13 +105,6 @@ class Run:
     announcements: list[dict[str, Any]] = field(default_factory=list)
     actions: list[dict[str, Any]] = field(default_factory=list)
 
-    @property
-    def window_from(self) -> date:
-        """The first day that counts for statistics of the rolling window."""
-        return clock.business_day(self.now, self.settings.zone) - timedelta(
-            days=tier_policies.WINDOW_DAYS - 1
-        )
-
     def day_of(self, instant: datetime) -> date:
         """Return the business day of an instant."""
         return clock.business_day(instant, self.settings.zone)
@@ -146,13 +139,12 @@ class Run:
         earned_by: UUID,
         undoes: UUID | None = None,
     ) -> None:
-        """Note what an event does to a card; a day outside the window adds nothing to it.
+        """Note what an event of a day does to a card.
 
         ``earned_by`` is the purchase to which a higher tier would be due.
         """
-        counted = adds if day >= self.window_from else Decimal(0)
         self.steps[customer_id].append(
-            (posted.pending.event.occurred_at, posted, Step(earned_by, counted, undoes))
+            (posted.pending.event.occurred_at, posted, Step(earned_by, adds, undoes, day))
         )
 
     def announce(self, event: DomainEvent, posted: Posted, amount: Decimal) -> None:

@@ -1,6 +1,7 @@
 """Give cards a tier, and tell whom it concerns."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -15,7 +16,8 @@ from app.core.database import raw_connection
 from app.core.ids import new_id
 from app.core.logging import request_id
 from app.queries import outbox, tiers, trail
-from app.rules import tiering
+from app.rules import tier_explanations, tiering
+from app.rules.access import Actor
 from app.rules.tier_policies import Figures, Policy
 from app.rules.tiering import Assigned, Held
 from app.services.tier_policies_in_force import active_policies
@@ -27,6 +29,15 @@ from app.vocabulary import (
     TierCause,
     TierLevel,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class ByHand:
+    """Who set a level by hand, why, and the last day it holds."""
+
+    ends_on: date
+    set_by_id: UUID | None
+    reason: str | None
 
 
 async def assign_initial(
@@ -62,8 +73,10 @@ def assignment_row(
     cause: TierCause,
     purchase_id: UUID | None,
     since: date,
+    by_hand: ByHand | None = None,
 ) -> dict[str, Any]:
     """Return a new assignment, with the reason that is stored with it."""
+    ends_on = None if by_hand is None else by_hand.ends_on
     return {
         "customer_id": customer_id,
         "id": new_id(),
@@ -72,7 +85,12 @@ def assignment_row(
         "policy_id": policy.id,
         "policy_version": policy.version,
         "purchase_id": purchase_id,
-        "explanation": tiering.explain(policy, standing, level, cause, since),
+        "explanation": tier_explanations.explain(
+            policy, standing, level, cause, since, ends_on=ends_on
+        ),
+        "ends_on": ends_on,
+        "set_by_id": None if by_hand is None else by_hand.set_by_id,
+        "reason": None if by_hand is None else by_hand.reason,
     }
 
 
@@ -91,20 +109,29 @@ def held_now(row: Any, zone: ZoneInfo, policy: Policy) -> Held:
     return held or Held(policy.levels[-1].level, clock.today(zone))
 
 
-async def write_moves(session: AsyncSession, at: datetime, moves: Sequence[dict[str, Any]]) -> None:
+async def write_moves(
+    session: AsyncSession,
+    at: datetime,
+    moves: Sequence[dict[str, Any]],
+    actor: Actor | None = None,
+) -> None:
     """Assign tiers, in place of the current ones, and tell whom it concerns.
 
-    A move is an assignment with ``before``, the level that was held.
+    A move is an assignment with ``before``, the level that was held. Without an ``actor`` the
+    service did it by itself.
     """
     if moves:
         await tiers.assign(await raw_connection(session), at, moves)
-        await tell_moves(session, at, moves)
+        await tell_moves(session, at, moves, actor)
 
 
 async def tell_moves(
-    session: AsyncSession, at: datetime, moves: Sequence[Mapping[str, Any]]
+    session: AsyncSession,
+    at: datetime,
+    moves: Sequence[Mapping[str, Any]],
+    actor: Actor | None = None,
 ) -> None:
-    """Write moves that changed a level into audit trail and outbox."""
+    """Write moves that changed a level into audit trail and outbox; what somebody did, always."""
     connection = await raw_connection(session)
     # A tier that is carried by other purchases from now on has not changed for anybody else.
     changed = [move for move in moves if move["before"] != move["level"]]
@@ -115,14 +142,14 @@ async def tell_moves(
         [
             {
                 "id": new_id(),
-                "actor_kind": ActorKind.SYSTEM,
-                "actor_id": None,
+                "actor_kind": actor.kind if actor else ActorKind.SYSTEM,
+                "actor_id": actor.id if actor else None,
                 "action": Action.CHANGED,
                 "object_type": "customer",
                 "object_id": move["customer_id"],
                 "fields": ["tier"],
             }
-            for move in changed
+            for move in (moves if actor else changed)
         ],
     )
     await outbox.write(

@@ -2,50 +2,47 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from decimal import Decimal
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, tuple_
+import asyncpg
+from sqlalchemy import and_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.core import clock
 from app.core.config import Settings
 from app.core.database import raw_connection
-from app.models import Customer, CustomerStats, TierAssignment
-from app.queries import tiers
-from app.rules import tiering
+from app.models import (
+    Customer,
+    CustomerStats,
+    Staff,
+    TierAssignment,
+    TierNotice,
+    TierReview,
+)
+from app.queries import tier_figures
+from app.rules import tier_evaluation
+from app.rules.tier_evaluation import KeepForecast
 from app.rules.tier_policies import Figures, Policy
 from app.services.changes import page_of
 from app.services.customer_changes import card_not_found
 from app.services.tier_policies_in_force import active_policies
+from app.vocabulary import NoticeStatus, ReviewStatus, TierCause
 
 
 @dataclass(frozen=True, slots=True)
 class TierNow:
-    """A card's tier with the stored reason, and how it stands today."""
+    """A card's tier with the stored reason, how it stands today, and what is about to happen."""
 
     assignment: TierAssignment
     policy: Policy
     standing: Figures
-    keep: "KeepForecast | None"
-
-
-@dataclass(frozen=True, slots=True)
-class KeepForecast:
-    """What it takes to keep a level at the first evaluation that may look at it.
-
-    ``still_counting`` is today's spend that will lie in that evaluation's window; ``missing`` has
-    to be spent by ``evaluated_on``.
-    """
-
-    at_least: Decimal
-    evaluated_on: date
-    window_from: date
-    still_counting: Decimal
-    missing: Decimal
+    keep: KeepForecast | None
+    notice: TierNotice | None
+    review: TierReview | None
+    set_by: Staff | None
 
 
 async def get_tier(session: AsyncSession, settings: Settings, customer_id: UUID) -> TierNow:
@@ -57,41 +54,70 @@ async def get_tier(session: AsyncSession, settings: Settings, customer_id: UUID)
     today = clock.today(settings.zone)
     row = (
         await session.execute(
-            select(col(Customer.kind), TierAssignment, CustomerStats)
+            select(
+                col(Customer.kind),
+                col(CustomerStats.window_changes_on),
+                TierAssignment,
+                TierNotice,
+                TierReview,
+                Staff,
+            )
             .join(TierAssignment, col(TierAssignment.customer_id) == col(Customer.id))
             .outerjoin(CustomerStats, col(CustomerStats.customer_id) == col(Customer.id))
+            .outerjoin(
+                TierNotice,
+                and_(
+                    col(TierNotice.customer_id) == col(Customer.id),
+                    col(TierNotice.status) == NoticeStatus.OPEN,
+                ),
+            )
+            .outerjoin(
+                TierReview,
+                and_(
+                    col(TierReview.customer_id) == col(Customer.id),
+                    col(TierReview.status) == ReviewStatus.OPEN,
+                ),
+            )
+            .outerjoin(Staff, col(Staff.id) == col(TierAssignment.set_by_id))
             .where(col(Customer.id) == customer_id, col(TierAssignment.valid_to).is_(None))
         )
     ).first()
     if row is None:
         raise card_not_found()
-    kind, assignment, stats = row
-    figures: CustomerStats | None = stats  # The outer join may find none.
+    kind, changes_on, assignment, notice, review, set_by = row
     policy = (await active_policies(session))[kind]
     connection = await raw_connection(session)
-    standing = Figures(
-        as_of=today,
-        net_spend=await tiers.net_spend(
-            connection, customer_id, today - timedelta(days=policy.window_days - 1)
-        ),
-        purchases=figures.purchases_365 if figures else 0,
-        refunded=figures.refunded_365 if figures else Decimal(0),
-    )
-    at_least = tiering.keep_line(policy, assignment.level)
-    keep = None
-    if at_least is not None:
-        since = clock.business_day(assignment.valid_from, settings.zone)
-        evaluated_on = tiering.first_evaluation_on(policy, since, today)
-        window_from = evaluated_on - timedelta(days=policy.window_days - 1)
-        counting = await tiers.net_spend(connection, customer_id, window_from)
-        keep = KeepForecast(
-            at_least=at_least,
-            evaluated_on=evaluated_on,
-            window_from=window_from,
-            still_counting=counting,
-            missing=max(at_least - counting, Decimal(0)),
-        )
-    return TierNow(assignment, policy, standing, keep)
+    # Until the night has been there, a window may hold less than the statistics say.
+    is_current = changes_on is None or changes_on > today
+    found = await tier_figures.of_cards(
+        connection, policy.window_days, today, [customer_id], policy.looks_at,
+        is_current=is_current,
+    )  # fmt: skip
+    keep = await _keep_forecast(connection, settings, policy, assignment, notice, today)
+    return TierNow(assignment, policy, found[customer_id], keep, notice, review, set_by)
+
+
+async def _keep_forecast(
+    connection: "asyncpg.Connection[Any]",
+    settings: Settings,
+    policy: Policy,
+    assignment: TierAssignment,
+    notice: TierNotice | None,
+    today: date,
+) -> KeepForecast | None:
+    """Return what keeps the level; None where nothing is lower, or somebody has set it."""
+    is_locked = assignment.cause is TierCause.OVERRIDE
+    if is_locked or tier_evaluation.keep_line(policy, assignment.level) is None:
+        return None
+    since = clock.business_day(assignment.valid_from, settings.zone)
+    evaluated_on = tier_evaluation.first_fall_on(policy, since, today)
+    if notice is not None and notice.level is assignment.level:
+        evaluated_on = max(notice.falls_on, today)
+    found = await tier_figures.of_cards(
+        connection, policy.window_days, evaluated_on, [assignment.customer_id], policy.looks_at,
+        is_current=False,
+    )  # fmt: skip
+    return tier_evaluation.forecast(policy, assignment.level, found[assignment.customer_id])
 
 
 async def list_tier_history(

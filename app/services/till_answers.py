@@ -1,12 +1,11 @@
 """What a till is told: who it has before it, what the receipt did, a line to greet them with."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import date
 from typing import Any, Final
 
 from app.locale.birthdays import next_birthday
-from app.rules import tiering
+from app.rules import tier_explanations, tier_sentences, tiering
 from app.rules.purchases import Fault
 from app.schemas.common import BilingualText
 from app.schemas.pos_events import (
@@ -25,6 +24,7 @@ from app.vocabulary import (
     Gender,
     TierCause,
     TierLevel,
+    Unit,
 )
 
 PARKED_TITLE = BilingualText(en="It waits for the receipt it refers to", zh="等待其所引用的原小票")
@@ -113,6 +113,24 @@ def answer_for(run: Run, posted: Posted) -> EventResult:
     )
 
 
+def answer_again(stored: Mapping[str, Any]) -> EventResult:
+    """Return the stored result of an event, whenever it was stored.
+
+    Results stored before other methods came know of thresholds of net spend only.
+    """
+    tier = stored.get("tier")
+    if tier is not None and "score" not in tier:
+        above = tier.get("next")
+        tier = {
+            **tier,
+            "score": tier["net_spend"],
+            "unit": str(Unit.MONEY),
+            "is_locked": False,
+            "next": above and {**above, "spend": above["missing"]},
+        }
+    return EventResult.model_validate({**stored, "tier": tier})
+
+
 def problem_of(status: EventStatus, fault: Fault | None) -> EventProblem | None:
     """Return why an event was not applied, None when it was."""
     if fault is not None:
@@ -141,19 +159,28 @@ def _tier(posted: Posted) -> TillTier | None:
     if posted.settled is None or posted.outcome is None:
         return None
     policy, outcome = posted.settled.policy, posted.outcome
-    at_that_point = replace(posted.settled.standing, net_spend=outcome.net_spend)
-    above = policy.next_above(outcome.after)
-    missing = tiering.missing_to_next(policy, outcome.after, outcome.net_spend)
+    figures = tiering.figures_with(policy, posted.settled.standing, outcome)
+    above = tier_explanations.next_level(policy, figures, outcome.after)
     return TillTier(
         before=outcome.before,
         after=outcome.after,
         changed=outcome.before != outcome.after,
-        net_spend=outcome.net_spend,
-        next=None if above is None or missing is None else TillNext(
-            level=above.level, missing=missing
+        net_spend=figures.net_spend,
+        score=tier_sentences.score_text(policy.unit, outcome.score),
+        unit=policy.unit,
+        is_locked=outcome.held.is_locked,
+        next=None
+        if above is None
+        else TillNext(level=above["level"], missing=above["missing"], spend=above["spend"]),
+        explanation=BilingualText(
+            **tier_sentences.sentences(
+                policy,
+                figures,
+                outcome.after,
+                cause=TierCause.OVERRIDE if outcome.held.is_locked else None,
+            )
         ),
-        explanation=BilingualText(**tiering.sentences(policy, at_that_point, outcome.after)),
-    )  # fmt: skip
+    )
 
 
 def _greeting(run: Run, posted: Posted, card: Mapping[str, Any]) -> BilingualText | None:

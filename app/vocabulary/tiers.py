@@ -90,6 +90,13 @@ class Indicator(Code):
     EXPECTED_MARGIN = "expected_margin", "Expected margin of the next year", "未来一年预期毛利"
 
 
+class IndicatorAbsence(Code):
+    """Why an indicator gave nothing to a score; its weight is shared among the others."""
+
+    NO_SOURCE = "no_source", "No source yet", "尚无数据来源"
+    NO_DATA = "no_data", "No data about this customer", "该客户无此数据"
+
+
 class Unit(Code):
     """What a policy's score, and the distance to the next level, is counted in."""
 

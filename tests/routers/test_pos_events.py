@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlmodel import col
 
 from app.core.config import Settings
@@ -58,7 +58,7 @@ async def test_a_sale_lifts_its_customer_and_the_answer_says_so_and_why(
     first = await send_event(client, world, sale("968.00"))
     assert first.status_code == 200, first.text
     assert first.json()["tier"]["after"] == "ordinary"
-    assert first.json()["tier"]["next"] == {"level": "main", "missing": "32.00"}
+    assert first.json()["tier"]["next"] == {"level": "main", "missing": "32.00", "spend": "32.00"}
 
     answer = await send_event(client, world, sale("58.00"))
 
@@ -97,6 +97,26 @@ async def test_the_same_event_again_gets_the_first_answer(
     assert again.json() == first.json()
     async with database.transaction() as session:
         assert await session.scalar(select(func.count()).select_from(Purchase)) == 2
+
+
+async def test_an_answer_stored_before_other_methods_came_is_given_again(
+    client: httpx.AsyncClient, world: World, database: Database
+) -> None:
+    await make_card(client, world)
+    event = sale("400.00")
+    first = await send_event(client, world, event)
+    async with database.transaction() as session:
+        # As it was stored then: {"before", "after", "changed", "net_spend", "next", "explanation"}.
+        await session.execute(
+            text(
+                "UPDATE pos_event SET answer = answer #- '{tier,score}' #- '{tier,unit}'"
+                " #- '{tier,is_locked}' #- '{tier,next,spend}'"
+            )
+        )
+    again = await send_event(client, world, event)
+    assert again.status_code == 200
+    assert again.json() == first.json()
+    assert first.json()["tier"]["next"]["spend"] == "600.00"
 
 
 async def test_the_same_id_with_another_body_is_a_conflict_and_changes_nothing(

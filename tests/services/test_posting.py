@@ -336,7 +336,7 @@ async def test_an_organization_is_measured_by_its_own_policy(shop: Shop) -> None
         )
     result = await shop.send(sale("1000.00"))
     assert (result["tier"]["after"], result["tier"]["next"]) == (
-        "ordinary", {"level": "main", "missing": "49000.00"},
+        "ordinary", {"level": "main", "missing": "49000.00", "spend": "49000.00"},
     )  # fmt: skip
     tier = await shop.tier(customer_id)
     assert tier.policy_id == UUID("01937e00-0000-7000-8000-000000000002")
