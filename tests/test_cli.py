@@ -16,6 +16,7 @@ from app.core.config import Settings
 from app.core.database import Database
 from app.core.runtime import revisions
 from app.core.security import verify_password
+from app.jobs.nightly import STEPS
 from app.main import create_app
 from app.models import NightStep, Staff
 from app.vocabulary import Role
@@ -213,23 +214,11 @@ async def test_a_night_runs_for_the_day_that_is_named(
 
     assert outcome.code == 0, outcome.err
     assert outcome.out.splitlines()[0] == "Night of 2026-11-21:"
-    assert [line.split()[0] for line in outcome.out.splitlines()[1:]] == [
-        "metrics",
-        "tiers",
-        "completeness",
-        "search",
-        "duplicates",
-        "housekeeping",
-        "erasures",
-    ]
+    steps = [step for step, _ in STEPS]
+    assert [line.split()[0] for line in outcome.out.splitlines()[1:]] == steps
     async with fresh_database.transaction() as session:
         rows = list(await session.scalars(select(NightStep)))
-    assert {(row.as_of, row.step) for row in rows} == {
-        (date(2026, 11, 21), step)
-        for step in (
-            "metrics", "tiers", "completeness", "search", "duplicates", "housekeeping", "erasures",
-        )
-    }  # fmt: skip
+    assert {(row.as_of, row.step) for row in rows} == {(date(2026, 11, 21), step) for step in steps}
     assert all(row.finished_at for row in rows)
 
 

@@ -1,0 +1,5 @@
+"""``python -m app.cli`` is ``huike``."""
+
+from app.cli import main
+
+main()
