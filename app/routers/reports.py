@@ -5,11 +5,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 
 from app.rules.access import Actor
+from app.rules.tier_policies import LONGEST_WINDOW_DAYS, SHORTEST_WINDOW_DAYS, WINDOW_DAYS
 from app.schemas.common import Day
 from app.schemas.reports import FollowedReportJob, ReportJob
+from app.schemas.tier_reports import ConcentrationRead, TierFlows
 from app.schemas.tiers import TierDistribution
-from app.services import reports, tier_reports
-from app.services.report_kinds import TIER_DISTRIBUTION, kinds_seen_by
+from app.services import concentrations, reports, tier_flows, tier_reports
+from app.services.report_kinds import CONCENTRATION, TIER_DISTRIBUTION, TIER_FLOWS, kinds_seen_by
 from app.vocabulary import CustomerKind, Permission
 from app.web.answers import ON_LISTING, ON_READING, next_cursor, position_after
 from app.web.dependencies import Allow, SessionDep, SettingsDep
@@ -56,6 +58,71 @@ async def get_tier_distribution(
         session, settings, actor, TIER_DISTRIBUTION, question, in_background=in_background
     )
     return report_answer(asked, TierDistribution, in_background=in_background)
+
+
+@router.get(
+    "/tier-flows",
+    summary="Flows between levels",
+    response_model=TierFlows,
+    responses=_RESPONSES,
+)
+async def get_tier_flows(
+    actor: Reader,
+    session: SessionDep,
+    settings: SettingsDep,
+    in_background: InBackground,
+    from_day: Annotated[Day, Query(alias="from", description="The first day of the period.")],
+    to_day: Annotated[
+        Day | None, Query(alias="to", description="Its last day; today if left out.")
+    ] = None,
+    kind: OfKind = CustomerKind.INDIVIDUAL,
+) -> Any:
+    """Return what came to and went from each level, and who went from where to where.
+
+    Both days are included, from midnight to midnight on the chain's clock. All cards count that
+    have a level; a role bound to stores sees the customers whose home store is theirs today.
+    """
+    question = tier_flows.flows_question(settings, kind, from_day, to_day)
+    asked = await reports.ask(
+        session, settings, actor, TIER_FLOWS, question, in_background=in_background
+    )
+    return report_answer(asked, TierFlows, in_background=in_background)
+
+
+@router.get(
+    "/concentration",
+    summary="How concentrated net spend is",
+    response_model=ConcentrationRead,
+    responses=_RESPONSES,
+)
+async def get_concentration(
+    actor: Reader,
+    session: SessionDep,
+    settings: SettingsDep,
+    in_background: InBackground,
+    as_of: Annotated[
+        Day | None, Query(description="The window's last day; today if left out.")
+    ] = None,
+    window_days: Annotated[
+        int,
+        Query(
+            ge=SHORTEST_WINDOW_DAYS,
+            le=LONGEST_WINDOW_DAYS,
+            description="How many days the window has.",
+        ),
+    ] = WINDOW_DAYS,
+    kind: OfKind = CustomerKind.INDIVIDUAL,
+) -> Any:
+    """Return top shares, curve, Gini and HHI of the net spend of who bought in the window.
+
+    Nothing is assumed of how many hold how much. A role bound to stores sees the customers whose
+    home store is theirs.
+    """
+    question = concentrations.concentration_question(settings, kind, as_of, window_days)
+    asked = await reports.ask(
+        session, settings, actor, CONCENTRATION, question, in_background=in_background
+    )
+    return report_answer(asked, ConcentrationRead, in_background=in_background)
 
 
 @router.get("/jobs", summary="List reports that take long", responses=problems(*ON_LISTING))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from app.rules.access import Actor
-from app.services import tier_reports
+from app.services import concentrations, tier_flows, tier_reports
 from app.services.reports import ReportType
 from app.vocabulary import Permission, ReportKind
 
@@ -12,7 +12,16 @@ TIER_DISTRIBUTION: Final = ReportType(
     ReportKind.TIER_DISTRIBUTION, Permission.REPORTS_READ, tier_reports.make_distribution
 )
 
-REPORTS: Final[Mapping[ReportKind, ReportType]] = {one.kind: one for one in (TIER_DISTRIBUTION,)}
+TIER_FLOWS: Final = ReportType(
+    ReportKind.TIER_FLOWS, Permission.REPORTS_READ, tier_flows.make_flows
+)
+CONCENTRATION: Final = ReportType(
+    ReportKind.CONCENTRATION, Permission.REPORTS_READ, concentrations.make_concentration
+)
+
+REPORTS: Final[Mapping[ReportKind, ReportType]] = {
+    one.kind: one for one in (TIER_DISTRIBUTION, TIER_FLOWS, CONCENTRATION)
+}
 
 
 def kinds_seen_by(actor: Actor) -> list[ReportKind]:

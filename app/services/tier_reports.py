@@ -1,6 +1,7 @@
 """Tell how customers are spread over the levels."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -15,7 +16,8 @@ from app.core.config import Settings
 from app.core.database import raw_connection
 from app.models import TierPolicy
 from app.queries import tiers
-from app.rules.tier_policies import WINDOW_DAYS, Policy
+from app.rules.tier_flows import order_of
+from app.rules.tier_policies import WINDOW_DAYS
 from app.schemas.common import LabelledCode
 from app.schemas.tiers import DistributionLevel, TierDistribution
 from app.services.changes import unacceptable
@@ -32,7 +34,7 @@ def day_asked_for(settings: Settings, name: str, day: date | None) -> date:
     today = clock.today(settings.zone)
     if day is not None and day > today:
         raise unacceptable(
-            f"/query/{name}", "in-the-future", "The day lies ahead.", "该日期尚未到来。"
+            f"/query/{name}", "in-the-future", "The day lies ahead.", "这一天尚未到来。"
         )
     return day or today
 
@@ -48,19 +50,27 @@ def stores_of(parameters: Mapping[str, Any]) -> list[UUID] | None:
     return None if stores is None else [UUID(store) for store in stores]
 
 
-async def policy_in_force(session: AsyncSession, kind: CustomerKind, until: datetime) -> Policy:
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """What reports need of a policy: its window, and its levels from the highest to the lowest."""
+
+    window_days: int
+    order: Sequence[TierLevel]
+
+
+async def policy_in_force(session: AsyncSession, kind: CustomerKind, until: datetime) -> InForce:
     """Return the policy that was in force just before an instant; the first one before any was."""
     activated, retired = col(TierPolicy.activated_at), col(TierPolicy.retired_at)
     was_in_force = (activated < until) & or_(retired.is_(None), retired >= until)
-    stored = (
+    body = (
         await session.scalars(
-            select(TierPolicy)
+            select(col(TierPolicy.body))
             .where(col(TierPolicy.scope) == kind, activated.is_not(None))
             .order_by(was_in_force.desc(), activated, col(TierPolicy.version))
             .limit(1)
         )
     ).one()
-    return Policy.of(stored.id, stored.version, stored.name, stored.method, stored.body)
+    return InForce(int(body["window_days"]), order_of(body))
 
 
 def distribution_question(
@@ -98,7 +108,7 @@ async def make_distribution(
             connection, str(kind), day, policy.window_days, end_of_day, stores
         )
     rows = {TierLevel(row["level"]): (row["customers"], row["amount"]) for row in found}
-    order = [rule.level for rule in policy.levels]
+    order = [*policy.order]
     order += [level for level in TierLevel if level in rows and level not in order]
     customers = sum(count for count, _ in rows.values())
     amount = sum((net for _, net in rows.values()), Decimal("0.00"))

@@ -118,6 +118,8 @@ WHO_MAY: Mapping[str, frozenset[Role] | None] = {
     "POST /v1/tier-policies/{policy_id}/publish": HEADQUARTERS,
     "POST /v1/tier-policies/{policy_id}/retract": HEADQUARTERS,
     "GET /v1/reports/tier-distribution": LEADERS | MARKETING | AUDITOR,
+    "GET /v1/reports/tier-flows": LEADERS | MARKETING | AUDITOR,
+    "GET /v1/reports/concentration": LEADERS | MARKETING | AUDITOR,
     "GET /v1/reports/jobs": LEADERS | MARKETING | AUDITOR,
     "GET /v1/reports/jobs/{report_id}": LEADERS | MARKETING | AUDITOR,
     "POST /v1/pos/{source}/events": SIGNED,
