@@ -64,6 +64,14 @@ SELECT coalesce(sum(contacts), 0)::integer AS contacts,
     max(last_contact_at) AS last_contact_at, max(last_inbound_at) AS last_inbound_at
 FROM each
 """  # noqa: S608
+_DIFFERING = f"""
+WITH fresh AS ({_AGGREGATE.format(condition="customer_id > $2 AND customer_id <= $3")}),
+kept AS (SELECT * FROM customer_service_stats WHERE customer_id > $2 AND customer_id <= $3)
+SELECT customer_id
+FROM fresh FULL JOIN kept AS s USING (customer_id)
+WHERE ({_OURS}) IS DISTINCT FROM ({_THEIRS})
+ORDER BY customer_id LIMIT $4
+"""  # noqa: S608
 _REMOVE_STRAY = """
 DELETE FROM customer_service_stats AS s
 WHERE s.customer_id = ANY($1::uuid[])
@@ -93,6 +101,8 @@ async def refresh(
 
     A card without interactions has no row.
     """
+    if not customer_ids:
+        return 0
     written: int = await connection.fetchval(_WRITE, as_of, list(customer_ids))
     removed = await connection.execute(_REMOVE_STRAY, list(customer_ids))
     return written + int(removed.split()[-1])
@@ -110,6 +120,17 @@ async def joint(
 async def due(connection: "asyncpg.Connection[Any]", as_of: date, limit: int) -> list[UUID]:
     """Return customers who have a contact that left the window, longest ago first."""
     return [row["customer_id"] for row in await connection.fetch(_DUE, as_of, limit)]
+
+
+async def differing(
+    connection: "asyncpg.Connection[Any]", as_of: date, after: UUID, last: UUID, limit: int
+) -> list[UUID]:
+    """Return the first cards behind ``after``, up to ``last``, whose row is not what it should be.
+
+    Nothing is locked, as in :func:`app.queries.customer_stats.differing`.
+    """
+    rows = await connection.fetch(_DIFFERING, as_of, after, last, limit)
+    return [row["customer_id"] for row in rows]
 
 
 async def compare(connection: "asyncpg.Connection[Any]", as_of: date) -> dict[str, int]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,6 +12,11 @@ from app.core.database import raw_connection
 from app.queries import customer_service_stats, customer_stats
 
 CHUNK = 2_000
+"""So many cards are locked at a time."""
+COMPARED: Final = 20_000
+"""So many cards are compared with their receipts at a time."""
+
+_BEFORE_ALL: Final = UUID(int=0)
 
 
 async def refresh_due(session: AsyncSession, as_of: date) -> Mapping[str, int]:
@@ -43,17 +49,30 @@ class Rebuilt:
 
 
 async def rebuild(session: AsyncSession, as_of: date, after: UUID | None = None) -> Rebuilt:
-    """Re-aggregate the next portion of cards from receipts and contacts, in the order of ids.
+    """Compare the next portion of cards with receipts and contacts, and mend the rows that differ.
 
-    Call it, each time in a transaction of its own, until ``last_card`` is None: a till that wants
-    one of the locked cards then waits for a portion. A card that appears meanwhile needs no
-    rebuild: its first receipt writes its row.
+    Call it, each time in a transaction of its own, until ``last_card`` is None. Cards whose rows
+    are right are not locked, others a portion at a time, in the order of ids. A card that appears
+    meanwhile needs no rebuild: its first receipt writes its row.
     """
     connection = await raw_connection(session)
-    portion = await customer_stats.lock_next_cards(connection, after, CHUNK)
+    after = after or _BEFORE_ALL
+    cards = await customer_stats.next_cards(connection, after, COMPARED)
+    if not cards:
+        return Rebuilt(0, None)
+    last = cards[-1]
+    bought = await customer_stats.differing(connection, as_of, after, last, CHUNK)
+    served = await customer_service_stats.differing(connection, as_of, after, last, CHUNK)
+    for wrong in (bought, served):
+        if len(wrong) == CHUNK:
+            last = min(last, wrong[-1])
+    portion = sorted(card for card in {*bought, *served} if card <= last)
+    # What differed may be right by now, and what is written has to be what is there now.
+    await customer_stats.lock_cards(connection, portion)
     corrected = await customer_stats.rebuild(connection, as_of, portion)
     corrected += await customer_service_stats.refresh(connection, as_of, portion)
-    return Rebuilt(corrected, portion[-1] if len(portion) == CHUNK else None)
+    is_last = last == cards[-1] and len(cards) < COMPARED
+    return Rebuilt(corrected, None if is_last else last)
 
 
 async def check(session: AsyncSession, as_of: date) -> Mapping[str, int]:

@@ -290,32 +290,64 @@ async def test_a_rebuild_while_tills_sell_ends_right(
         assert await check(shop, today) == {"customers": 1, "due": 0, "different": 0}
 
 
-async def test_a_rebuild_locks_a_portion_and_no_till_waits_for_its_end(
+async def test_a_rebuild_locks_a_portion_of_what_is_wrong_and_no_till_waits_for_its_end(
     fresh_database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(statistics, "CHUNK", 1)
     world = await build_world(fresh_database)
     async with client_of(fresh_database, settings) as client:
         shop = Shop(client, world, fresh_database, settings)
-        first, second = await shop.card("HK1"), await shop.card("HK2")
-        await shop.batch([sale("1.00", member="HK1"), sale("1.00", member="HK2")])
+        right, first, second = [await shop.card(f"HK{number}") for number in range(3)]
+        await shop.batch([sale("1.00", member=f"HK{number}") for number in range(3)])
+        wrong = "UPDATE customer_stats SET net_365 = 5 WHERE customer_id <> $1"
+        await execute(shop, wrong, right)
         today = clock.today(settings.zone)
         async with fresh_database.transaction() as session:
             # The first portion is done and not committed yet.
             portion = await statistics.rebuild(session, today)
-            assert portion == statistics.Rebuilt(corrected=0, last_card=first)
-            result = await asyncio.wait_for(shop.send(sale("2.00", member="HK2")), 2)
-            assert result["status"] == "applied"
+            assert portion == statistics.Rebuilt(corrected=1, last_card=first)
+            for member in ("HK0", "HK2"):
+                result = await asyncio.wait_for(shop.send(sale("2.00", member=member)), 2)
+                assert result["status"] == "applied"
             waiting = asyncio.create_task(shop.send(sale("2.00", member="HK1")))
             assert (await asyncio.wait({waiting}, timeout=0.3))[0] == set()
         assert (await waiting)["status"] == "applied"
-        assert [str(await shop.net(card)) for card in (first, second)] == ["3.00", "3.00"]
+        assert [str(await shop.net(card)) for card in (right, first, second)] == ["3.00"] * 3
 
 
-async def test_a_rebuild_in_portions_reaches_every_card_and_every_stray_row(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
+async def test_a_rebuild_of_right_rows_locks_nobody(
+    fresh_database: Database, settings: Settings
 ) -> None:
-    monkeypatch.setattr(statistics, "CHUNK", 2)
+    world = await build_world(fresh_database)
+    async with client_of(fresh_database, settings) as client:
+        shop = Shop(client, world, fresh_database, settings)
+        customer_id = await shop.card()
+        await shop.send(sale("1.00"))
+        async with fresh_database.transaction() as session:
+            portion = await statistics.rebuild(session, clock.today(settings.zone))
+            assert portion == statistics.Rebuilt(corrected=0, last_card=None)
+            assert (await asyncio.wait_for(shop.send(sale("2.00")), 2))["status"] == "applied"
+        assert str(await shop.net(customer_id)) == "3.00"
+
+
+async def test_a_card_of_voided_receipts_alone_that_lost_its_row_gets_it_back(shop: Shop) -> None:
+    gone = sale("40.00")
+    await shop.card()
+    await shop.batch([gone, void(gone)])
+    right = await rows_of(shop)
+    await execute(shop, "DELETE FROM customer_stats")
+    assert await rebuild(shop) == 1
+    assert await rows_of(shop) == right
+    assert await rebuild(shop) == 0
+
+
+@pytest.mark.parametrize("compared", [1, 2, 20_000])
+@pytest.mark.parametrize("chunk", [1, 2])
+async def test_a_rebuild_in_portions_reaches_every_card_and_every_stray_row(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, chunk: int, compared: int
+) -> None:
+    monkeypatch.setattr(statistics, "CHUNK", chunk)
+    monkeypatch.setattr(statistics, "COMPARED", compared)
     cards = [await shop.card(f"HK{number}") for number in range(5)]
     await shop.batch([sale("40.00", member=f"HK{number}") for number in (0, 1, 3, 4)])
     right = await rows_of(shop)
