@@ -159,6 +159,13 @@ class HollowSign(Code):
     FEW_DAYS = "few_days", "Bought on few days", "购买天数少"
 
 
+class PruningReason(Code):
+    """What speaks for ending what a customer costs; a person decides."""
+
+    OVER_SERVED_AT_A_LOSS = "over_served_at_a_loss", "Over-served at a loss", "过度服务且亏损"
+    SILENT_YET_SERVED = "silent_yet_served", "Bought nothing for two years", "两年未购买仍在服务"
+
+
 class ReportKind(Code):
     """Reports that may take long enough to be made in the background."""
 
