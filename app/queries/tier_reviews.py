@@ -59,6 +59,12 @@ JOIN customer AS c ON c.id = r.customer_id
 LEFT JOIN tier_assignment AS t ON t.customer_id = r.customer_id AND t.valid_to IS NULL
 WHERE r.customer_id = ANY($1::uuid[]) AND r.status = 'open'
 """
+_IS_TAKEN_BACK = """
+SELECT EXISTS (
+    SELECT FROM purchase
+    WHERE customer_id = $1
+        AND (id = $2 AND status <> 'posted' OR refund_of_id = $2 AND status = 'posted'))
+"""
 _WAITING = """
 SELECT r.customer_id, r.next_level, c.kind, t.level,
     c.status IN ('active', 'archived') AND t.level IS NOT NULL AND t.cause <> 'override' AS may_rise
@@ -68,6 +74,12 @@ LEFT JOIN tier_assignment AS t ON t.customer_id = r.customer_id AND t.valid_to I
 WHERE r.status = 'open' AND ($1::uuid IS NULL OR r.customer_id > $1)
 ORDER BY r.customer_id
 LIMIT $2
+"""
+_IS_TAKEN_BACK = """
+SELECT EXISTS (
+    SELECT FROM purchase
+    WHERE customer_id = $1
+        AND (id = $2 AND status <> 'posted' OR refund_of_id = $2 AND status = 'posted'))
 """
 _WAITING = """
 SELECT customer_id, next_level FROM tier_review
@@ -102,6 +114,14 @@ async def candidates(
 ) -> list["asyncpg.Record"]:
     """Return those of these cards that wait, with what they hold and whether they may rise."""
     return list(await connection.fetch(_CANDIDATES, list(customer_ids)))
+
+
+async def is_taken_back(
+    connection: "asyncpg.Connection[Any]", customer_id: UUID, purchase_id: UUID
+) -> bool:
+    """Tell whether a purchase of a card was voided, or refunded in part."""
+    is_so: bool = await connection.fetchval(_IS_TAKEN_BACK, customer_id, purchase_id)
+    return is_so
 
 
 async def open_reviews(

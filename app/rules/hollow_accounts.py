@@ -89,7 +89,7 @@ class Condition:
     sentences: Mapping[str, str]
 
     def as_json(self) -> dict[str, Any]:
-        """Return what is stored and sent: decimals as strings, days as numbers."""
+        """Return what is stored and sent: numbers as decimal strings."""
         return {
             "sign": str(self.sign),
             "number": _text(self.number),
@@ -225,5 +225,5 @@ def _percent(rate: Decimal) -> str:
     return f"{rate * 100:.2f} %"
 
 
-def _text(number: Decimal | int | None) -> str | int | None:
-    return str(number) if isinstance(number, Decimal) else number
+def _text(number: Decimal | int | None) -> str | None:
+    return None if number is None else str(number)

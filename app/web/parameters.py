@@ -73,6 +73,14 @@ PolicyId = Annotated[
 ]
 KeyId = Annotated[UUID, _id("The id of a key of it.", "0193a1c2-d3e4-7f00-8000-000000000008")]
 
+ReviewedCardId = Annotated[
+    UUID,
+    _id("The id of a card whose upgrade is held.", "0193a1c2-d3e4-7f00-8000-00000000c001"),
+]
+ReviewId = Annotated[
+    UUID, _id("The id of a review of the card.", "0193a1c2-d3e4-7f00-8000-00000000c00d")
+]
+
 OnlyActive = Annotated[
     bool | None, Query(description="True: only those in use; false: only those that are not.")
 ]

@@ -245,8 +245,8 @@ def test_evidence_shows_every_condition_with_its_numbers_in_both_languages() -> 
             },
             {
                 "sign": "few_days",
-                "number": 2,
-                "limit": 2,
+                "number": "2",
+                "limit": "2",
                 "is_met": True,
                 "sentences": {
                     "en": "Bought on 2 days; 2 or fewer are few.",

@@ -1,0 +1,148 @@
+"""Hollow accounts as the night found them, each condition with its numbers of this moment."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import Boolean, Uuid, and_, literal, or_, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from app.core import clock
+from app.core.config import Settings
+from app.core.database import raw_connection
+from app.models import Customer, CustomerProfile, NightStep, TierAssignment, TierReview
+from app.queries import tier_figures
+from app.rules import hollow_accounts
+from app.rules.access import Actor
+from app.rules.hollow_accounts import HollowEvidence
+from app.rules.tier_policies import Policy
+from app.services.changes import page_of
+from app.services.tier_policies_in_force import active_policies
+from app.vocabulary import (
+    CustomerKind,
+    CustomerStatus,
+    HollowSign,
+    Indicator,
+    ReviewStatus,
+    TierLevel,
+)
+
+PROFILES_STEP: Final = "profiles"
+"""The night's step that finds hollow accounts."""
+_NEEDED: Final = frozenset({Indicator.SERVICE_COST})
+
+
+@dataclass(frozen=True, slots=True)
+class HollowAccount:
+    """A card that the night found hollow; ``evidence`` is None where it is not any more."""
+
+    customer: Customer
+    level: TierLevel | None
+    is_severe: bool
+    signs: tuple[HollowSign, ...]
+    evidence: HollowEvidence | None
+    open_review_id: UUID | None
+
+
+async def profiles_as_of(session: AsyncSession) -> date | None:
+    """Return the day that the profiles were last made for; None where none were yet."""
+    return await session.scalar(
+        select(col(NightStep.as_of))
+        .where(col(NightStep.step) == PROFILES_STEP, col(NightStep.finished_at).is_not(None))
+        .order_by(col(NightStep.finished_at).desc())
+        .limit(1)
+    )
+
+
+async def list_hollow_accounts(
+    session: AsyncSession,
+    settings: Settings,
+    actor: Actor,
+    *,
+    limit: int,
+    after: Sequence[Any] | None,
+) -> tuple[list[HollowAccount], list[Any] | None]:
+    """Return a page of hollow accounts, severe ones first, and where the next one begins.
+
+    For somebody bound to stores, without the cards of others.
+    """
+    profile = CustomerProfile
+    place = (col(profile.is_severe), col(profile.customer_id))
+    query = (
+        select(profile, Customer, col(TierAssignment.level), col(TierReview.id))
+        .join(Customer, col(Customer.id) == col(profile.customer_id))
+        .outerjoin(
+            TierAssignment,
+            and_(
+                col(TierAssignment.customer_id) == col(profile.customer_id),
+                col(TierAssignment.valid_to).is_(None),
+            ),
+        )
+        .outerjoin(
+            TierReview,
+            and_(
+                col(TierReview.customer_id) == col(profile.customer_id),
+                col(TierReview.status) == ReviewStatus.OPEN,
+            ),
+        )
+        .where(
+            col(profile.is_hollow),
+            col(Customer.status).in_((CustomerStatus.ACTIVE, CustomerStatus.ARCHIVED)),
+        )
+    )
+    if actor.store_ids is not None:
+        query = query.where(
+            or_(
+                col(Customer.home_store_id).is_(None),
+                col(Customer.home_store_id).in_(actor.store_ids),
+            )
+        )
+    if after is not None:
+        query = query.where(
+            tuple_(*place)
+            < tuple_(literal(bool(after[0]), Boolean()), literal(UUID(after[1]), Uuid()))
+        )
+    rows = (
+        await session.execute(query.order_by(*(part.desc() for part in place)).limit(limit + 1))
+    ).all()
+    page, position = page_of(rows, limit, lambda row: [row[0].is_severe, row[0].customer_id])
+    evidence = await _evidence(session, settings, [row[1] for row in page])
+    return [
+        HollowAccount(
+            customer=row[1],
+            level=row[2],
+            is_severe=row[0].is_severe,
+            signs=tuple(HollowSign(sign) for sign in row[0].hollow_signs),
+            evidence=evidence.get(row[1].id),
+            open_review_id=row[3],
+        )
+        for row in page
+    ], position
+
+
+async def _evidence(
+    session: AsyncSession, settings: Settings, customers: Sequence[Customer]
+) -> Mapping[UUID, HollowEvidence]:
+    """Return why these cards are hollow now, of those that are: a statement for each policy."""
+    found: dict[UUID, HollowEvidence] = {}
+    if not customers:
+        return found
+    connection = await raw_connection(session)
+    today = clock.today(settings.zone)
+    policies: Mapping[CustomerKind, Policy] = await active_policies(session)
+    for kind, policy in policies.items():
+        of_kind = [customer.id for customer in customers if customer.kind is kind]
+        references = policy.calibration.references if policy.calibration else None
+        if not of_kind or references is None:
+            continue
+        figures = await tier_figures.of_cards(
+            connection, policy.window_days, today, of_kind, _NEEDED, is_current=True
+        )
+        for customer_id, of_card in figures.items():
+            evidence = hollow_accounts.evidence(of_card, references)
+            if evidence is not None:
+                found[customer_id] = evidence
+    return found
