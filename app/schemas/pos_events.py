@@ -268,6 +268,17 @@ class TillNext(Output):
     )
 
 
+class TillHeldUpgrade(Output):
+    """A level that the card has earned and does not rise to, since its turnover looks hollow."""
+
+    level: TierLevel = Field(examples=["main"])
+    is_refused: bool = Field(
+        description="False while it waits for a review; true where a review refused it.",
+        examples=[False],
+    )
+    explanation: BilingualText
+
+
 class TillTier(Output):
     """What the receipt did to the tier."""
 
@@ -284,6 +295,9 @@ class TillTier(Output):
         description="Whether somebody set it by hand: receipts do not move it.", examples=[False]
     )
     next: TillNext | None = Field(description="Null at the top.")
+    held_upgrade: TillHeldUpgrade | None = Field(
+        description="Null where nothing holds the card back."
+    )
     explanation: BilingualText = Field(description="Why this tier, in a sentence.")
 
 

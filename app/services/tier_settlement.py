@@ -20,8 +20,8 @@ from app.rules.tiering import Held, Step, StepOutcome
 from app.services import tier_reviews
 from app.services.tier_moves import assignment_row, held_now, write_moves
 from app.services.tier_policies_in_force import active_policies
-from app.services.tier_reviews import Standing
-from app.vocabulary import CustomerKind, Indicator, TierCause
+from app.services.tier_reviews import HeldUpgrade, Standing
+from app.vocabulary import CustomerKind, Indicator, TierCause, TierLevel
 
 _NOT_IN_STATISTICS: Final = frozenset(
     {Indicator.BREADTH, Indicator.INTERACTION, Indicator.SERVICE_COST}
@@ -36,6 +36,7 @@ class Settled:
     policy: Policy
     standing: Figures
     outcomes: tuple[StepOutcome, ...]
+    held_upgrade: HeldUpgrade | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,22 @@ class _Card:
         """Return what the receipts do to the tier."""
         score = self.policy.score(self.figures)
         return tuple(tiering.moved_by(self.policy, score, self.held, self.steps, may_rise=may_rise))
+
+    @property
+    def earned(self) -> TierLevel:
+        """The level that the score reaches."""
+        return self.policy.earned(self.policy.score(self.figures)).level
+
+    def rise(self, customer_id: UUID, outcomes: Sequence[StepOutcome]) -> Rise | None:
+        """Return how the card is about to rise, None where its receipts leave it no higher."""
+        if not any(outcome.cause is TierCause.UPGRADE for outcome in outcomes):
+            return None
+        rank, end = self.policy.rank, outcomes[-1]
+        level = self.moved(may_rise=False)[-1].after
+        next_level = min(end.after, self.earned, key=rank)
+        if rank(next_level) <= rank(level):
+            return None
+        return Rise(customer_id, self.policy, level, next_level, end.held.purchase_id)
 
 
 async def settle(
@@ -83,14 +100,12 @@ async def settle(
     }
     outcomes = {owner: card.moved() for owner, card in cards.items()}
     rises = [
-        Rise(owner, card.policy, card.held.level, moved[-1].after, moved[-1].held.purchase_id)
+        rise
         for owner, card in cards.items()
-        if (moved := outcomes[owner])
-        and card.policy.rank(moved[-1].after) > card.policy.rank(card.held.level)
+        if (rise := card.rise(owner, outcomes[owner])) is not None
     ]
-    if rises:
-        for owner in await tier_reviews.hold(session, settings, today, rises):
-            outcomes[owner] = cards[owner].moved(may_rise=False)
+    held_upgrades = await tier_reviews.hold(session, settings, today, rises)
+    outcomes |= {owner: cards[owner].moved(may_rise=False) for owner in held_upgrades}
     await tier_reviews.lapse_unearned(session, _still_waiting(rows, cards, outcomes, rises))
     moves = [
         move
@@ -99,7 +114,8 @@ async def settle(
     ]
     await write_moves(session, now, moves)
     return {
-        owner: Settled(card.policy, card.figures, outcomes[owner]) for owner, card in cards.items()
+        owner: Settled(card.policy, card.figures, outcomes[owner], held_upgrades.get(owner))
+        for owner, card in cards.items()
     }
 
 
@@ -111,13 +127,16 @@ def _still_waiting(
 ) -> list[Standing]:
     """Return how the cards stand whose upgrade waits, but for those that were asked about now."""
     asked = {rise.customer_id for rise in rises}
-    standings = []
-    for owner, card in cards.items():
-        if rows[owner]["has_review"] and owner not in asked:
-            earned = card.policy.earned(card.policy.score(card.figures)).level
-            level = outcomes[owner][-1].after if outcomes[owner] else card.held.level
-            standings.append(Standing(owner, card.policy, level, earned))
-    return standings
+    return [
+        Standing(
+            owner,
+            card.policy,
+            outcomes[owner][-1].after if outcomes[owner] else card.held.level,
+            card.earned,
+        )
+        for owner, card in cards.items()
+        if rows[owner]["has_review"] and owner not in asked
+    ]
 
 
 async def _figures(

@@ -7,16 +7,19 @@ from typing import Any, Final
 from app.locale.birthdays import next_birthday
 from app.rules import tier_explanations, tier_sentences, tiering
 from app.rules.purchases import Fault
+from app.rules.tiering import StepOutcome
 from app.schemas.common import BilingualText
 from app.schemas.pos_events import (
     EventProblem,
     EventResult,
     SaleEvent,
     TillCustomer,
+    TillHeldUpgrade,
     TillNext,
     TillTier,
 )
 from app.services.posting_run import Posted, Run
+from app.services.tier_settlement import Settled
 from app.vocabulary import (
     BirthdayCalendar,
     CustomerStatus,
@@ -128,6 +131,8 @@ def answer_again(stored: Mapping[str, Any]) -> EventResult:
             "is_locked": False,
             "next": above and {**above, "spend": above["missing"]},
         }
+    if tier is not None and "held_upgrade" not in tier:
+        tier = {**tier, "held_upgrade": None}
     return EventResult.model_validate({**stored, "tier": tier})
 
 
@@ -172,6 +177,7 @@ def _tier(posted: Posted) -> TillTier | None:
         next=None
         if above is None
         else TillNext(level=above["level"], missing=above["missing"], spend=above["spend"]),
+        held_upgrade=_held_upgrade(posted.settled, outcome),
         explanation=BilingualText(
             **tier_sentences.sentences(
                 policy,
@@ -180,6 +186,30 @@ def _tier(posted: Posted) -> TillTier | None:
                 cause=TierCause.OVERRIDE if outcome.held.is_locked else None,
             )
         ),
+    )
+
+
+def _held_upgrade(settled: Settled, outcome: StepOutcome) -> TillHeldUpgrade | None:
+    """Return what the card had earned with this receipt, where it may not rise to it."""
+    held = settled.held_upgrade
+    if held is None:
+        return None
+    rank = settled.policy.rank
+    level = min(held.level, settled.policy.earned(outcome.score).level, key=rank)
+    if rank(level) <= rank(outcome.after):
+        return None
+    name = level.label
+    texts = {
+        "en": f"The upgrade to {name.en} waits for a review.",
+        "zh": f"升级为{name.zh}须经复核，暂未生效。",
+    }
+    if held.is_refused:
+        texts = {
+            "en": f"The upgrade to {name.en} was refused in a review.",
+            "zh": f"升级为{name.zh}经复核未通过。",
+        }
+    return TillHeldUpgrade(
+        level=level, is_refused=held.is_refused, explanation=BilingualText(**texts)
     )
 
 
