@@ -123,10 +123,11 @@ async def lapse_outdated(
 ) -> Mapping[str, int]:
     """End the reviews of a portion of the waiting cards that have nothing to decide any more.
 
-    Their score no longer earns the level, they have it by another way, or they were merged, erased,
-    or set by hand. Reviews wait now: today's figures decide, whichever day the night is for. Call
-    it, each time in a transaction of its own, until ``remaining`` is 0; the record of the night
-    keeps the place.
+    Their score no longer earns the level, they have it by another way, nothing looks hollow any
+    more, or they were merged, erased, or set by hand. Who earns the level without a review is
+    lifted by what the night does next. Reviews wait now: today's figures decide, whichever day the
+    night is for. Call it, each time in a transaction of its own, until ``remaining`` is 0; the
+    record of the night keeps the place.
     """
     connection = await raw_connection(session)
     place = await nights.place_of(session, as_of, STEP)
@@ -161,13 +162,16 @@ async def _outdated(
             policy.window_days,
             today,
             [row["customer_id"] for row in of_kind],
-            policy.looks_at,
+            policy.looks_at | _NEEDED,
             is_current=True,
         )
+        references = _references_of(policy)
         for row in of_kind:
-            earned = policy.earned(policy.score(figures[row["customer_id"]])).level
+            of_card = figures[row["customer_id"]]
+            earned = policy.earned(policy.score(of_card)).level
             level, asked = TierLevel(row["level"]), TierLevel(row["next_level"])
-            if not is_called_for(policy, asked, level, earned):
+            is_sound = references is None or hollow_accounts.evidence(of_card, references) is None
+            if is_sound or not is_called_for(policy, asked, level, earned):
                 found.append(row["customer_id"])
     return found
 
