@@ -22,6 +22,7 @@ from app.services import (
     search_keys,
     statistics,
     tier_nights,
+    tier_reviews,
 )
 
 log = structlog.get_logger()
@@ -66,6 +67,7 @@ async def _duplicates(session: AsyncSession, settings: Settings, as_of: date) ->
 
 STEPS: Final[tuple[tuple[str, Portion], ...]] = (
     ("metrics", _metrics),
+    (tier_reviews.STEP, tier_reviews.lapse_outdated),
     ("tiers", tier_nights.reconcile),
     ("tier_notices", tier_nights.carry_out_notices),
     ("tier_evaluation", tier_nights.evaluate),
