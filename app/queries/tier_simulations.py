@@ -11,7 +11,6 @@ from decimal import Decimal
 from typing import Any, Final
 
 import asyncpg
-import orjson
 
 from app.queries import tier_figures
 from app.queries.tier_calibrations import Snapshot
@@ -97,11 +96,9 @@ async def try_out(
         up=_MOVERS.format(condition="climb > 0", limit=MOVERS),
         down=_MOVERS.format(condition="climb < 0", limit=MOVERS),
     )
-    row = await connection.fetchrow(
-        statement, snapshot.as_of, str(snapshot.scope), refused_since
-    )
+    row = await connection.fetchrow(statement, snapshot.as_of, str(snapshot.scope), refused_since)
     assert row is not None
-    return {name: orjson.loads(row[name]) for name in ("cells", "up", "down")}
+    return {name: row[name] for name in ("cells", "up", "down")}
 
 
 def _earned(policy: Policy) -> str:

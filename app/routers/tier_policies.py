@@ -1,6 +1,6 @@
 """Tier policies: written as drafts, tried out, published."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Response
 
@@ -13,13 +13,29 @@ from app.schemas.tier_policies import (
     TierPolicyDetail,
     TierPolicyPublish,
 )
-from app.services import tier_policies, tier_policy_answers, tier_policy_publishing
+from app.schemas.tier_simulations import SimulationJob, TierSimulation
+from app.services import (
+    tier_policies,
+    tier_policy_answers,
+    tier_policy_publishing,
+    tier_simulations,
+)
 from app.vocabulary import Permission
-from app.web.answers import ON_CHANGING, ON_CREATING, ON_READING, set_created
+from app.web.answers import (
+    ON_CHANGING,
+    ON_CREATING,
+    ON_LISTING,
+    ON_READING,
+    next_cursor,
+    position_after,
+    set_created,
+)
 from app.web.dependencies import Allow, Idempotent, SessionDep, SettingsDep
 from app.web.documentation import SIGNED_IN, problems
+from app.web.pagination import Cursor, Limit, Page
 from app.web.parameters import PolicyId
 from app.web.preconditions import IfMatch, seen_version, set_etag
+from app.web.report_answers import ON_ASKING_FOR_REPORT, InBackground, report_answer
 from app.web.route import HuikeRoute
 
 router = APIRouter(prefix="/v1/tier-policies", tags=["tier policies"], route_class=HuikeRoute)
@@ -29,6 +45,10 @@ Author = Annotated[Actor, Depends(Allow(Permission.TIER_POLICIES_WRITE))]
 MOVING = (
     *SIGNED_IN, "not-found", "invalid-transition", "precondition-failed", "validation",
     "precondition-required", "internal-error", "unavailable",
+)  # fmt: skip
+SIMULATING = (
+    *SIGNED_IN, "malformed-json", "validation", "idempotency-key-required",
+    "idempotency-in-progress", "idempotency-key-reused",
 )  # fmt: skip
 
 
@@ -120,6 +140,67 @@ async def delete_tier_policy(
 ) -> None:
     """Throw a draft away with its simulations; what was approved stays."""
     await tier_policies.delete_draft(session, actor, policy_id, seen_version(if_match))
+
+
+@router.post(
+    "/{policy_id:uuid}/simulate",
+    status_code=201,
+    summary="Try a draft of a tier policy out",
+    response_model=TierSimulation,
+    responses={
+        **ON_ASKING_FOR_REPORT,
+        **problems(
+            *SIMULATING,
+            "not-found",
+            "conflict",
+            "invalid-transition",
+            "internal-error",
+            "unavailable",
+        ),
+    },
+    dependencies=[Idempotent],
+)
+async def simulate_tier_policy(
+    policy_id: PolicyId,
+    actor: Author,
+    session: SessionDep,
+    settings: SettingsDep,
+    in_background: InBackground,
+    response: Response,
+) -> Any:
+    """Show what a draft would do to today's customers, and move nobody.
+
+    Levels before and after, who would move from where to where, the greatest moves with the reason
+    of each, what benefits would cost. Its calibration, from today's figures, is the one that the
+    draft is published with.
+    """
+    asked = await tier_simulations.simulate(
+        session, settings, actor, policy_id, in_background=in_background
+    )
+    if asked.report is not None:
+        set_created(response, f"/v1/reports/jobs/{asked.report.id}")
+    return report_answer(asked, TierSimulation, in_background=in_background)
+
+
+@router.get(
+    "/{policy_id:uuid}/simulations",
+    summary="List the simulations of a tier policy",
+    responses=problems(*ON_LISTING, "not-found"),
+)
+async def list_tier_policy_simulations(
+    policy_id: PolicyId,
+    _: Author,
+    session: SessionDep,
+    settings: SettingsDep,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Page[SimulationJob]:
+    """List simulations, newest first; `is_current` are those of the policy as it is now."""
+    listing = {"list": "tier-policy-simulations", "policy": policy_id}
+    page, position = await tier_simulations.list_simulations(
+        session, policy_id, limit=limit, after=position_after(settings, listing, cursor)
+    )
+    return Page(items=page, next_cursor=next_cursor(settings, listing, position))
 
 
 @router.post(

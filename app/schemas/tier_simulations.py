@@ -1,10 +1,9 @@
 """What a simulation of a tier policy answers, and the list of those that were made."""
 
 from datetime import date
-from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field, PlainSerializer
+from pydantic import Field
 
 from app.schemas.common import BilingualText, LabelledCode, Output, example_code
 from app.schemas.tiers import Percent, TierPolicyRef
@@ -15,8 +14,6 @@ from app.vocabulary import (
     TierLevel,
     Total,
 )
-
-Difference = Annotated[Total, PlainSerializer(lambda amount: f"{amount:.2f}", return_type=str)]
 
 
 class SimulatedLevel(Output):
@@ -91,8 +88,8 @@ class BenefitCosts(Output):
     before: Total
     at_once: Total
     in_the_end: Total
-    difference_at_once: Difference
-    difference_in_the_end: Difference
+    difference_at_once: Total
+    difference_in_the_end: Total
 
 
 class SimulationHint(Output):

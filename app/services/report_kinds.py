@@ -6,12 +6,12 @@ from typing import Final
 from app.rules.access import Actor
 from app.services import concentrations, tier_flows, tier_reports
 from app.services.reports import ReportType
+from app.services.tier_simulations import TIER_SIMULATION
 from app.vocabulary import Permission, ReportKind
 
 TIER_DISTRIBUTION: Final = ReportType(
     ReportKind.TIER_DISTRIBUTION, Permission.REPORTS_READ, tier_reports.make_distribution
 )
-
 TIER_FLOWS: Final = ReportType(
     ReportKind.TIER_FLOWS, Permission.REPORTS_READ, tier_flows.make_flows
 )
@@ -20,7 +20,7 @@ CONCENTRATION: Final = ReportType(
 )
 
 REPORTS: Final[Mapping[ReportKind, ReportType]] = {
-    one.kind: one for one in (TIER_DISTRIBUTION, TIER_FLOWS, CONCENTRATION)
+    one.kind: one for one in (TIER_DISTRIBUTION, TIER_FLOWS, CONCENTRATION, TIER_SIMULATION)
 }
 
 

@@ -110,9 +110,7 @@ async def make(
             up=[_mover(draft, row) for row in found["up"]],
             down=[_mover(draft, row) for row in found["down"]],
         ),
-        benefit_costs=_benefit_costs(
-            tier_what_if.costs(cells, active, draft, visits), visits
-        ),
+        benefit_costs=_benefit_costs(tier_what_if.costs(cells, active, draft, visits), visits),
         hints=_hints(policy, cells, draft, calibration),
     )
     return result.model_dump(mode="json")
@@ -176,7 +174,7 @@ async def list_simulations(
             col(Report.policy_id) == policy_id,
             col(Report.kind) == ReportKind.TIER_SIMULATION,
         )
-        .options(defer(Report.result, raiseload=True))  # type: ignore[arg-type]
+        .options(defer(Report.result, raiseload=True))
     )
     if after is not None:
         query = query.where(
@@ -261,9 +259,7 @@ def _mover(draft: Policy, row: Mapping[str, Any]) -> Mover:
         score=row["score"],
         is_hollow=row["is_hollow"],
         is_set_by_hand=row["is_set"],
-        sentences=BilingualText(
-            **tier_what_if.why(draft, held, earned, Decimal(row["score"]))
-        ),
+        sentences=BilingualText(**tier_what_if.why(draft, held, earned, Decimal(row["score"]))),
     )
 
 
@@ -314,7 +310,8 @@ def _hints(
                 "few-buyers",
                 f"Only {calibration.customers} customers bought within the window: top shares and "
                 "percentiles of so few say little.",
-                f"统计期内仅有 {calibration.customers} 位客户购买：人数过少，占比与百分位参考意义有限。",
+                f"统计期内仅有 {calibration.customers} 位客户购买："
+                "人数过少，占比与百分位参考意义有限。",
             )
         )
     return hints

@@ -120,6 +120,8 @@ WHO_MAY: Mapping[str, frozenset[Role] | None] = {
     "GET /v1/tier-policies/{policy_id}": ALL,
     "PATCH /v1/tier-policies/{policy_id}": HEADQUARTERS,
     "DELETE /v1/tier-policies/{policy_id}": HEADQUARTERS,
+    "POST /v1/tier-policies/{policy_id}/simulate": HEADQUARTERS,
+    "GET /v1/tier-policies/{policy_id}/simulations": HEADQUARTERS,
     "POST /v1/tier-policies/{policy_id}/publish": HEADQUARTERS,
     "POST /v1/tier-policies/{policy_id}/retract": HEADQUARTERS,
     "GET /v1/reports/tier-distribution": LEADERS | MARKETING | AUDITOR,

@@ -1,0 +1,514 @@
+"""A draft is tried out on everybody and moves nobody; what it shows is what then happens."""
+
+import random
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from sqlalchemy import select
+from sqlmodel import col
+
+from app.core import clock
+from app.core.config import Settings
+from app.core.database import Database, raw_connection
+from app.models import AuditEntry, OutboxEvent, TierAssignment
+from app.services import tier_nights, tier_policy_publishing
+from tests.support.populations import Person, crowd, move_in, spender
+from tests.support.tier_policies import KEEP, PATH, THRESHOLDS, as_seen, draft, read, versions
+from tests.support.world import World
+
+NOW = datetime(2026, 11, 21, 6, 30, tzinfo=UTC)
+TODAY = date(2026, 11, 21)
+SHARES: dict[str, Any] = {
+    "scope": "individual", "name": "Shares", "method": "share", "metric": "net_spend",
+    "share_of": "customers", "window_days": 365, "keep": KEEP,
+    "levels": [{"level": "main", "top_percent": "20"}, {"level": "small", "top_percent": "100"}],
+}  # fmt: skip
+COMPOSITE: dict[str, Any] = {
+    "scope": "individual", "name": "Four tiers", "preset": "composite",
+}  # fmt: skip
+UNTOUCHED = ("report", "tier_calibration", "audit_entry", "idempotency_key", "access_token")
+
+
+@pytest.fixture(autouse=True)
+def now() -> Iterator[clock.FixedClock]:
+    """A clock that tests move."""
+    standing = clock.FixedClock(NOW)
+    with clock.using(standing, everywhere=True):
+        yield standing
+
+
+async def simulate(
+    client: httpx.AsyncClient, world: World, policy: dict[str, Any], **headers: str
+) -> dict[str, Any]:
+    """Try a draft out; return what it shows."""
+    answer = await client.post(f"{PATH}/{policy['id']}/simulate", headers=world.headers(**headers))
+    assert answer.status_code == 201, answer.text
+    result: dict[str, Any] = answer.json()
+    return result
+
+
+async def publish(
+    client: httpx.AsyncClient, world: World, policy: dict[str, Any], **body: Any
+) -> httpx.Response:
+    """Publish a draft as it is now."""
+    return await client.post(
+        f"{PATH}/{policy['id']}/publish",
+        headers=as_seen(world, await read(client, world, policy)),
+        json=body,
+    )
+
+
+async def contents(database: Database) -> dict[str, Any]:
+    """Return every row of every table but those that a simulation may write to."""
+    async with database.transaction() as session:
+        connection = await raw_connection(session)
+        names = await connection.fetch(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"
+        )
+        return {
+            name: await connection.fetchval(
+                f"SELECT jsonb_agg(to_jsonb(t) ORDER BY to_jsonb(t)) FROM {name} AS t"
+            )
+            for name in (row["tablename"] for row in names)
+            if name not in UNTOUCHED
+        }
+
+
+async def held(database: Database) -> dict[UUID, str]:
+    """Return the level that each card holds."""
+    async with database.transaction() as session:
+        rows = await session.scalars(
+            select(TierAssignment).where(col(TierAssignment.valid_to).is_(None))
+        )
+        return {row.customer_id: str(row.level) for row in rows}
+
+
+async def night(database: Database, settings: Settings, day: date = TODAY) -> None:
+    """Run the steps of a night that have to do with policies."""
+    async with database.transaction() as session:
+        await tier_policy_publishing.activate_due(session, settings, day)
+    async with database.transaction() as session:
+        assert (await tier_nights.reconcile(session, settings, day))["remaining"] == 0
+
+
+def amounts(rows: list[dict[str, Any]]) -> dict[str, tuple[int, str]]:
+    """Return customers and amount of each level."""
+    return {row["level"]["code"]: (row["customers"], row["amount"]) for row in rows}
+
+
+PEOPLE = [("1200.00", "main"), ("600.00", "ordinary"), ("450.00", "ordinary"), ("90.00", "small"),
+          ("20.00", "main")]  # fmt: skip
+
+
+async def five(database: Database) -> list[Person]:
+    """Let five people move in."""
+    people = [spender(TODAY, net, level=level) for net, level in PEOPLE]
+    await move_in(database, people)
+    return people
+
+
+async def test_a_simulation_shows_levels_moves_and_costs(
+    client: httpx.AsyncClient, world: World, database: Database
+) -> None:
+    people = await five(database)
+    policy = await draft(
+        client, world,
+        **{**THRESHOLDS, "levels": [
+            {"level": "main", "at_least": "500.00", "benefits": {
+                "discount_percent": "10", "visit_every_days": 73, "yearly_cost": "7.00"}},
+            {"level": "ordinary", "at_least": "100.00", "benefits": {"discount_percent": "5"}},
+            {"level": "small", "at_least": "0"},
+        ]},
+    )  # fmt: skip
+    shown = await simulate(client, world, policy)
+    shipped = next(one for one in await versions(client, world) if one["status"] == "active")
+    assert shown["policy"] == {"id": policy["id"], "version": 2, "name": "Lower lines"}
+    assert shown["in_force"] == {
+        "id": shipped["id"], "version": 1, "name": "Twelve months' net spend",
+    }  # fmt: skip
+    assert (shown["scope"], shown["fingerprint"]) == ("individual", policy["fingerprint"])
+    assert (shown["as_of"], shown["window_from"]) == ("2026-11-21", "2025-11-22")
+    assert (shown["customers"], shown["buyers"], shown["amount"]) == (5, 5, "2360.00")
+    assert amounts(shown["before"]) == {
+        "main": (2, "1220.00"), "ordinary": (2, "1050.00"), "small": (1, "90.00"),
+    }  # fmt: skip
+    # At once one rises; nobody falls before an evaluation.
+    assert amounts(shown["at_once"]) == {
+        "main": (3, "1820.00"), "ordinary": (1, "450.00"), "small": (1, "90.00"),
+    }  # fmt: skip
+    assert amounts(shown["in_the_end"]) == {
+        "main": (2, "1800.00"), "ordinary": (1, "450.00"), "small": (2, "110.00"),
+    }  # fmt: skip
+    assert shown["before"][0] == {
+        "level": {"code": "main", "en": "Main", "zh": "主要客户"},
+        "customers": 2, "customers_share": "40.0", "buyers": 2, "amount": "1220.00",
+        "amount_share": "51.7",
+    }  # fmt: skip
+    moves = [
+        (row["before"], row["after"], row["customers"], row["amount"])
+        for row in shown["transitions"]["in_the_end"]
+    ]
+    assert moves == [
+        ("main", "main", 1, "1200.00"), ("main", "small", 1, "20.00"),
+        ("ordinary", "main", 1, "600.00"), ("ordinary", "ordinary", 1, "450.00"),
+        ("small", "small", 1, "90.00"),
+    ]  # fmt: skip
+    assert shown["movers"]["up"] == [
+        {
+            "customer_id": str(people[1].id),
+            "before": "ordinary", "at_once": "main", "in_the_end": "main",
+            "net_spend": "600.00", "purchases": 1, "score": "600.00",
+            "is_hollow": False, "is_set_by_hand": False,
+            "sentences": {
+                "en": "Scores 600.00; Main begins at 500.00.",
+                "zh": "得分 600.00，主要客户从 500.00 起。",
+            },
+        }
+    ]  # fmt: skip
+    (down,) = shown["movers"]["down"]
+    assert (down["customer_id"], down["at_once"], down["in_the_end"]) == (
+        str(people[4].id), "main", "small",
+    )  # fmt: skip
+    assert down["sentences"]["en"] == "Scores 20.00; Small begins at 0.00, Main at 500.00."
+    # A visit costs 30.00, and five are owed a year: 150.00 and 7.00 for each main customer.
+    assert shown["benefit_costs"] == {
+        "visit_cost": "30.00",
+        "levels": [
+            {"level": "main", "before": "0.00", "at_once": "653.00", "in_the_end": "494.00"},
+            {"level": "ordinary", "before": "0.00", "at_once": "22.50", "in_the_end": "22.50"},
+            {"level": "small", "before": "0.00", "at_once": "0.00", "in_the_end": "0.00"},
+        ],
+        "before": "0.00", "at_once": "675.50", "in_the_end": "516.50",
+        "difference_at_once": "675.50", "difference_in_the_end": "516.50",
+    }  # fmt: skip
+    assert [hint["code"] for hint in shown["hints"]] == ["few-buyers"]
+
+
+async def test_a_simulation_changes_nothing(
+    client: httpx.AsyncClient, world: World, database: Database
+) -> None:
+    await move_in(database, crowd(random.Random(3), TODAY, 40))
+    policy = await draft(client, world, **COMPOSITE)
+    before = await contents(database)
+    await simulate(client, world, policy)
+    assert await contents(database) == before
+    after = await read(client, world, policy)
+    assert after["calibration"]["is_current"]
+    async with database.transaction() as session:
+        told = await session.scalars(
+            select(col(AuditEntry.action)).where(col(AuditEntry.object_id) == UUID(policy["id"]))
+        )
+        assert [str(action) for action in told] == ["created", "simulated"]
+
+
+@pytest.mark.parametrize(
+    "body", [THRESHOLDS, SHARES, {**SHARES, "share_of": "value", "metric": "margin"}, COMPOSITE],
+    ids=["threshold", "share of customers", "share of value", "composite"],
+)  # fmt: skip
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_what_it_shows_is_what_then_happens(
+    client: httpx.AsyncClient,
+    world: World,
+    database: Database,
+    settings: Settings,
+    body: dict[str, Any],
+    seed: int,
+) -> None:
+    people = {one.id: one for one in crowd(random.Random(seed), TODAY, 60)}
+    await move_in(database, list(people.values()))
+    before = await held(database)
+    policy = await draft(client, world, **body)
+    shown = await simulate(client, world, policy)
+    assert (await publish(client, world, policy)).status_code == 200
+    assert await held(database) == before
+    await night(database, settings)
+    after = await held(database)
+    happened = Counter((before[one], after[one]) for one in people)
+    promised = {
+        (row["before"], row["after"]): row["customers"] for row in shown["transitions"]["at_once"]
+    }
+    assert dict(happened) == promised
+    spent: dict[str, Decimal] = {}
+    for one, person in people.items():
+        spent[after[one]] = spent.get(after[one], Decimal(0)) + person.figures.net_spend
+    distribution = {
+        row["level"]["code"]: (row["customers"], Decimal(row["amount"]))
+        for row in shown["at_once"]
+        if row["customers"]
+    }
+    assert distribution == {
+        level: (count, spent[level]) for level, count in Counter(after.values()).items()
+    }
+    # A second night, and a second simulation of a copy, find nothing more to do at once.
+    await night(database, settings)
+    assert await held(database) == after
+    copy = await draft(client, world, scope="individual", name="The same", copy_of=policy["id"])
+    again = await simulate(client, world, copy)
+    assert all(row["before"] == row["after"] for row in again["transitions"]["at_once"])
+
+
+async def test_the_calibration_of_the_simulation_is_the_one_that_stays(
+    client: httpx.AsyncClient, world: World, database: Database
+) -> None:
+    await move_in(database, [spender(TODAY, f"{amount}.00") for amount in range(1, 11)])
+    policy = await draft(client, world, **SHARES)
+    assert [level["at_least"] for level in policy["levels"]] == [None, None]
+    await simulate(client, world, policy)
+    tried = await read(client, world, policy)
+    assert [level["at_least"] for level in tried["levels"]] == ["9.00", "0"]
+    assert (tried["calibration"]["customers"], tried["calibration"]["as_of"]) == (10, "2026-11-21")
+    assert (await publish(client, world, policy)).status_code == 200
+    await move_in(database, [spender(TODAY, "5000.00") for _ in range(10)])
+    published = await read(client, world, policy)
+    assert published["calibration"] == tried["calibration"]
+    # Nobody moves because others moved: nor can it be tried out once more.
+    refused = await client.post(f"{PATH}/{policy['id']}/simulate", headers=world.headers())
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/invalid-transition")
+    assert await read(client, world, policy) == published
+
+
+async def test_publishing_asks_for_a_simulation_of_the_very_same_draft(
+    client: httpx.AsyncClient, world: World, database: Database
+) -> None:
+    await five(database)
+    policy = await draft(client, world)
+    await simulate(client, world, policy)
+    changed = await client.patch(
+        f"{PATH}/{policy['id']}", headers=as_seen(world, policy), json={"window_days": 180}
+    )
+    assert not changed.json()["calibration"]["is_current"]
+    refused = await publish(client, world, policy)
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/simulation-required")
+    await simulate(client, world, policy)
+    # Back to what was tried out first, whose calibration is gone.
+    back = await client.patch(
+        f"{PATH}/{policy['id']}", headers=as_seen(world, changed.json()), json={"window_days": 365}
+    )
+    assert (await publish(client, world, policy)).status_code == 409
+    assert (await read(client, world, policy)) == back.json()
+    await simulate(client, world, policy)
+    # A name is not what was tried out.
+    await client.patch(
+        f"{PATH}/{policy['id']}", headers=as_seen(world, back.json()), json={"name": "Another"}
+    )
+    assert (await publish(client, world, policy)).status_code == 200
+
+
+async def test_a_published_draft_is_in_force_and_the_old_one_is_not(
+    client: httpx.AsyncClient, world: World, database: Database
+) -> None:
+    await five(database)
+    policy = await draft(client, world)
+    await simulate(client, world, policy)
+    answer = await publish(client, world, policy, note="By the board.")
+    published = answer.json()
+    assert (answer.status_code, answer.headers["etag"]) == (200, '"v2"')
+    assert {name: published[name] for name in (
+        "status", "note", "effective_on", "approved_by_id", "revision", "retired_at",
+    )} == {
+        "status": "active", "note": "By the board.", "effective_on": "2026-11-21",
+        "approved_by_id": str(world.staff["manager"]), "revision": 2, "retired_at": None,
+    }  # fmt: skip
+    old = (await versions(client, world))[1]
+    assert (old["status"], old["retired_at"]) == ("retired", published["activated_at"])
+    async with database.transaction() as session:
+        events = (await session.scalars(
+            select(OutboxEvent).where(col(OutboxEvent.type) == "tier_policy.activated")
+        )).all()  # fmt: skip
+        assert [(str(one.subject_id), one.payload) for one in events] == [
+            (policy["id"], {"scope": "individual", "version": 2, "retired_policy_id": old["id"]})
+        ]
+        told = await session.execute(
+            select(AuditEntry.object_id, AuditEntry.action)  # type: ignore[call-overload]
+            .where(col(AuditEntry.action).in_(["published", "retired"]))
+            .order_by(col(AuditEntry.id))
+        )
+        assert [(str(one), str(action)) for one, action in told] == [
+            (old["id"], "retired"), (policy["id"], "published"),
+        ]  # fmt: skip
+    new = await client.post(
+        "/v1/customers", headers=world.headers(), json={"kind": "individual", "name": "新客"}
+    )
+    tier = await client.get(
+        f"/v1/customers/{new.json()['id']}/tier-history", headers=world.headers()
+    )
+    assert tier.json()["items"][0]["policy_version"] == 2
+
+
+async def test_a_later_day_is_waited_for(
+    client: httpx.AsyncClient, world: World, database: Database, settings: Settings,
+    now: clock.FixedClock,
+) -> None:  # fmt: skip
+    await five(database)
+    policy = await draft(client, world)
+    await simulate(client, world, policy)
+    scheduled = (await publish(client, world, policy, effective_on="2026-11-23")).json()
+    assert (scheduled["status"], scheduled["effective_on"], scheduled["activated_at"]) == (
+        "scheduled", "2026-11-23", None,
+    )  # fmt: skip
+    for refused in (
+        await client.patch(
+            f"{PATH}/{policy['id']}", headers=as_seen(world, scheduled), json={"name": "Mine"}
+        ),
+        await client.delete(f"{PATH}/{policy['id']}", headers=as_seen(world, scheduled)),
+        await publish(client, world, policy),
+    ):
+        assert refused.status_code == 409
+    other = await draft(client, world)
+    await simulate(client, world, other)
+    waits = await publish(client, world, other, effective_on="2026-11-24")
+    assert (waits.status_code, waits.json()["policy_id"]) == (409, policy["id"])
+    # A night for a later day does not bring it forward, nor does one before its day.
+    for day in (date(2026, 11, 22), date(2026, 12, 24)):
+        async with database.transaction() as session:
+            counts = await tier_policy_publishing.activate_due(session, settings, day)
+        assert counts == {"activated": 0}
+    assert await read(client, world, policy) == scheduled
+    now.advance(timedelta(days=2))
+    async with database.transaction() as session:
+        await (await raw_connection(session)).execute(
+            "UPDATE access_token SET last_used_at = $1, expires_at = $2",
+            clock.now(),
+            clock.now() + timedelta(days=1),
+        )
+    await night(database, settings, date(2026, 11, 23))
+    found = await versions(client, world)
+    assert [(one["version"], one["status"]) for one in found if one["scope"] == "individual"] == [
+        (3, "draft"), (2, "active"), (1, "retired"),
+    ]  # fmt: skip
+    assert found[2]["retired_at"] == found[1]["activated_at"]
+    await night(database, settings, date(2026, 11, 23))
+    assert await versions(client, world) == found
+
+
+async def test_what_waits_can_be_retracted(client: httpx.AsyncClient, world: World) -> None:
+    policy = await draft(client, world)
+    await simulate(client, world, policy)
+    scheduled = (await publish(client, world, policy, effective_on="2026-12-01")).json()
+    answer = await client.post(f"{PATH}/{policy['id']}/retract", headers=as_seen(world, scheduled))
+    retracted = answer.json()
+    assert (answer.status_code, retracted["status"], retracted["effective_on"]) == (
+        200, "draft", None,
+    )  # fmt: skip
+    assert (retracted["approved_by_id"], retracted["approved_at"], retracted["revision"]) == (
+        None, None, 3,
+    )  # fmt: skip
+    assert (await publish(client, world, policy)).json()["status"] == "active"
+
+
+@pytest.mark.parametrize(("day", "code"), [("2026-11-20", "in-the-past"), ("2027-11-23", "range")])
+async def test_a_day_that_cannot_be_meant_is_refused(
+    client: httpx.AsyncClient, world: World, day: str, code: str
+) -> None:
+    policy = await draft(client, world)
+    await simulate(client, world, policy)
+    refused = await publish(client, world, policy, effective_on=day)
+    assert refused.status_code == 422
+    assert [error["code"] for error in refused.json()["errors"]] == [code]
+    assert (await read(client, world, policy))["status"] == "draft"
+
+
+async def test_top_shares_of_nobody_cannot_be_drawn(
+    client: httpx.AsyncClient, world: World, database: Database
+) -> None:
+    policy = await draft(client, world, **SHARES)
+    before = await contents(database)
+    refused = await client.post(f"{PATH}/{policy['id']}/simulate", headers=world.headers())
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/conflict")
+    assert await contents(database) == before
+    assert (await read(client, world, policy))["calibration"] is None
+
+
+async def test_ties_that_make_a_share_bigger_are_told(
+    client: httpx.AsyncClient, world: World, database: Database
+) -> None:
+    await move_in(database, [spender(TODAY, "50.00") for _ in range(6)])
+    await move_in(database, [spender(TODAY, "10.00") for _ in range(4)])
+    policy = await draft(client, world, **SHARES)
+    shown = await simulate(client, world, policy)
+    ties = [hint["sentences"] for hint in shown["hints"] if hint["code"] == "ties"]
+    assert ties == [
+        {
+            "en": "Main and above reach 60.0 % of those who bought instead of 20 %: equal scores"
+            " are all inside.",
+            "zh": "主要客户及以上占购买客户的 60.0%，而非 20%：得分相同者全部计入。",
+        }
+    ]
+
+
+async def test_who_is_set_by_hand_stays_at_once_and_is_shown_in_the_end(
+    client: httpx.AsyncClient, world: World, database: Database, settings: Settings
+) -> None:
+    person = spender(TODAY, "600.00", level="ordinary", is_set=True)
+    await move_in(database, [person])
+    policy = await draft(client, world)
+    shown = await simulate(client, world, policy)
+    (up,) = shown["movers"]["up"]
+    assert (up["at_once"], up["in_the_end"], up["is_set_by_hand"]) == ("ordinary", "main", True)
+    await publish(client, world, policy)
+    await night(database, settings)
+    assert await held(database) == {person.id: "ordinary"}
+
+
+async def test_simulations_are_listed_and_can_be_read_again(
+    client: httpx.AsyncClient, world: World, database: Database
+) -> None:
+    await five(database)
+    policy = await draft(client, world)
+    shown = await simulate(client, world, policy)
+    await client.patch(
+        f"{PATH}/{policy['id']}", headers=as_seen(world, policy), json={"window_days": 180}
+    )
+    await simulate(client, world, policy)
+    where = f"{PATH}/{policy['id']}/simulations"
+    first = (await client.get(where, headers=world.headers(), params={"limit": 1})).json()
+    rest = (
+        await client.get(
+            where, headers=world.headers(), params={"limit": 1, "cursor": first["next_cursor"]}
+        )
+    ).json()
+    assert [one["is_current"] for one in first["items"] + rest["items"]] == [True, False]
+    assert rest["next_cursor"] is None
+    kept = await client.get(f"/v1/reports/jobs/{rest['items'][0]['id']}", headers=world.headers())
+    assert kept.json()["result"] == shown
+    unknown = await client.get(
+        f"{PATH}/{world.staff['manager']}/simulations", headers=world.headers()
+    )
+    assert unknown.status_code == 404
+
+
+async def test_a_draft_is_thrown_away_with_its_simulations(
+    client: httpx.AsyncClient, world: World, database: Database
+) -> None:
+    policy = await draft(client, world)
+    await simulate(client, world, policy)
+    gone = await client.delete(f"{PATH}/{policy['id']}", headers=as_seen(world, policy))
+    assert gone.status_code == 204
+    async with database.transaction() as session:
+        connection = await raw_connection(session)
+        for table in ("report", "tier_calibration"):
+            assert await connection.fetchval(f"SELECT count(*) FROM {table}") == 0
+
+
+async def test_a_program_does_not_approve(
+    client: httpx.AsyncClient, world: World, database: Database
+) -> None:
+    policy = await draft(client, world)
+    await simulate(client, world, policy)
+    async with database.transaction() as session:
+        await (await raw_connection(session)).execute(
+            "UPDATE api_client SET scopes = '{tier_policies:write,tiers:read}'"
+        )
+    refused = await client.post(
+        f"{PATH}/{policy['id']}/publish",
+        headers={"X-API-Key": world.api_key, "If-Match": '"v1"'},
+        json={},
+    )
+    assert (refused.status_code, refused.json()["type"]) == (403, "/problems/forbidden")
+    assert (await read(client, world, policy))["status"] == "draft"
