@@ -202,7 +202,9 @@ def _job(report: Report, named: str) -> SimulationJob:
 
 
 def _ref(policy: Policy) -> TierPolicyRef:
-    return TierPolicyRef(id=policy.id, version=policy.version, name=policy.name)
+    return TierPolicyRef(
+        id=policy.id, version=policy.version, name=policy.name, method=policy.method
+    )
 
 
 def _before_and_after(cells: Sequence[Cell], active: Policy, draft: Policy) -> dict[str, Any]:

@@ -128,9 +128,15 @@ async def test_a_simulation_shows_levels_moves_and_costs(
     )  # fmt: skip
     shown = await simulate(client, world, policy)
     shipped = next(one for one in await versions(client, world) if one["status"] == "active")
-    assert shown["policy"] == {"id": policy["id"], "version": 2, "name": "Lower lines"}
+    assert shown["policy"] == {
+        "id": policy["id"],
+        "version": 2,
+        "name": "Lower lines",
+        "method": "threshold",
+    }
     assert shown["in_force"] == {
         "id": shipped["id"], "version": 1, "name": "Twelve months' net spend",
+        "method": "threshold",
     }  # fmt: skip
     assert (shown["scope"], shown["fingerprint"]) == ("individual", policy["fingerprint"])
     assert (shown["as_of"], shown["window_from"]) == ("2026-11-21", "2025-11-22")
