@@ -22,6 +22,7 @@ from app.services import (
     search_keys,
     statistics,
     tier_nights,
+    tier_overrides,
     tier_reviews,
 )
 
@@ -67,6 +68,7 @@ async def _duplicates(session: AsyncSession, settings: Settings, as_of: date) ->
 
 STEPS: Final[tuple[tuple[str, Portion], ...]] = (
     ("metrics", _metrics),
+    ("tier_overrides", tier_overrides.end_overrides),
     (tier_reviews.STEP, tier_reviews.lapse_outdated),
     ("tiers", tier_nights.reconcile),
     ("tier_notices", tier_nights.carry_out_notices),

@@ -221,6 +221,22 @@ def scored(policy: Policy, *, is_current: bool, only_some: bool = False, day: st
     return f"SELECT f.*, {score(policy)} AS score FROM ({figures}) AS f"  # noqa: S608 - ours
 
 
+# Each stands before the table of its name: what these cards have, as if it were the first one's.
+_AS_ONE: Final = """
+WITH purchase AS (
+    SELECT $3::uuid AS customer_id, id, kind, status, amount, costed_amount, cost, business_day
+    FROM purchase WHERE customer_id = ANY($2::uuid[])
+),
+purchase_line AS (
+    SELECT $3::uuid AS customer_id, purchase_id, category
+    FROM purchase_line WHERE customer_id = ANY($2::uuid[])
+),
+interaction AS (
+    SELECT $3::uuid AS customer_id, cost, business_day
+    FROM interaction WHERE customer_id = ANY($2::uuid[])
+)"""
+
+
 async def of_cards(
     connection: "asyncpg.Connection[Any]",
     window_days: int,
@@ -241,6 +257,21 @@ async def of_cards(
         list(customer_ids),
     )
     return {row["customer_id"]: figures_of(row, as_of) for row in rows}
+
+
+async def joint(
+    connection: "asyncpg.Connection[Any]",
+    window_days: int,
+    as_of: date,
+    customer_ids: Sequence[UUID],
+    looks_at: Collection[Indicator] = EVERYTHING,
+) -> Figures:
+    """Return the figures of one card that had all the receipts and contacts of these."""
+    figures = relation(window_days, looks_at, is_current=False)
+    rows = await connection.fetch(
+        f"{_AS_ONE} {figures}", as_of, list(customer_ids), customer_ids[0]
+    )
+    return figures_of(rows[0], as_of) if rows else Figures(as_of)
 
 
 def figures_of(row: "asyncpg.Record", as_of: date) -> Figures:

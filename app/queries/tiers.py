@@ -23,7 +23,8 @@ SELECT c.id AS customer_id, c.kind,
     EXISTS (SELECT FROM tier_review AS r
             WHERE r.customer_id = c.id AND r.status = 'open') AS has_review,
     (SELECT jsonb_agg(jsonb_build_object('level', t.level, 'cause', t.cause,
-                                         'valid_from', t.valid_from, 'purchase_id', t.purchase_id)
+                                         'valid_from', t.valid_from, 'purchase_id', t.purchase_id,
+                                         'ends_on', t.ends_on)
                       ORDER BY t.valid_to, t.valid_from, t.id)
      FROM tier_assignment AS t WHERE t.customer_id = c.id) AS history
 FROM customer AS c
@@ -35,10 +36,18 @@ WHERE customer_id = ANY($1::uuid[]) AND valid_to IS NULL
 RETURNING customer_id, valid_to
 """
 _CURRENT = """
-SELECT customer_id, id, level, cause, policy_id FROM tier_assignment
+SELECT customer_id, id, level, cause, policy_id, ends_on, set_by_id, reason
+FROM tier_assignment
 WHERE customer_id = ANY($1::uuid[]) AND valid_to IS NULL
 """
 _REOPEN = "UPDATE tier_assignment SET valid_to = NULL WHERE customer_id = $1 AND id = $2"
+_LEAVE_OUT = """
+WITH gone AS (
+    DELETE FROM tier_assignment WHERE customer_id = $1 AND id = $2 RETURNING valid_to
+)
+UPDATE tier_assignment AS t SET valid_to = gone.valid_to FROM gone
+WHERE t.customer_id = $1 AND t.id = $3 AND gone.valid_to IS NOT NULL
+"""
 _REMOVE = "DELETE FROM tier_assignment WHERE customer_id = $1 AND id = $2"
 _INSERT = """
 INSERT INTO tier_assignment
@@ -145,6 +154,13 @@ async def remove(
 ) -> None:
     """Take a tier out of the history: that of a merge that never should have been."""
     await connection.execute(_REMOVE, customer_id, assignment_id)
+
+
+async def leave_out(
+    connection: "asyncpg.Connection[Any]", customer_id: UUID, assignment_id: UUID, before_id: UUID
+) -> None:
+    """Take an ended tier out of the history; the one before it lasted until then."""
+    await connection.execute(_LEAVE_OUT, customer_id, assignment_id, before_id)
 
 
 async def distribution(

@@ -11,10 +11,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
+from typing import Final
 from uuid import UUID
 
 from app.rules.tier_policies import WINDOW_DAYS, Figures, Policy, window_from
 from app.vocabulary import TierCause, TierLevel
+
+OVERRIDE_YEARS: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,35 +258,47 @@ def _fallen(policy: Policy, held: Held, entry: Assigned) -> Held:
     return Held(entry.level, entry.since, None, below)
 
 
-def released(policy: Policy, held: Held, score: Decimal, taken_back: Collection[UUID]) -> TierLevel:
-    """Return the level of a card whose override ends: the better of earned and held before.
+def kept_after_lock(policy: Policy, held: Held, taken_back: Collection[UUID]) -> TierLevel:
+    """Return what is left of what a card held before its level was set by hand.
 
     ``taken_back`` are the purchases that were taken back meanwhile, wholly or in part: what they
-    alone had earned is no longer held.
+    alone had earned is no longer held. Nothing left is the lowest level.
     """
     standing = _unlocked(held)
     while standing is not None and (
         standing.purchase_id in taken_back or (standing.is_carried and bool(taken_back))
     ):
         standing = standing.before
-    earned = policy.earned(score).level
-    before = policy.levels[-1].level if standing is None else standing.level
-    return max(earned, before, key=policy.rank)
+    lowest = policy.levels[-1].level
+    if standing is None or policy.rank(standing.level) < 0:
+        return lowest
+    return standing.level
 
 
-def joined(policy: Policy, held: Sequence[Held], score: Decimal) -> tuple[TierLevel, UUID | None]:
+def latest_end(today: date) -> date:
+    """Return the last day that a level set by hand today may hold: two years on."""
+    try:
+        return today.replace(year=today.year + OVERRIDE_YEARS)
+    except ValueError:
+        return date(today.year + OVERRIDE_YEARS, 3, 1)
+
+
+def joined(
+    policy: Policy, held: Sequence[Held], score: Decimal, *, may_rise: bool = True
+) -> tuple[TierLevel, UUID | None]:
     """Return the level of a card that several become, and the purchase that earned it, if one did.
 
     ``held`` are the cards' tiers, the surviving card's first; what was set by hand on that card
     stays. Nobody falls by a merge: it is the best of what the cards held and what they earn
-    together; of the others, without what was set by hand (see :func:`inherited`).
+    together; of the others, without what was set by hand (see :func:`inherited`). Without
+    ``may_rise`` it is the best of what they held.
     """
     survivor = held[0]
     if survivor.is_locked:
         return survivor.level, None
     best = max((_unlocked(one) or one for one in held), key=lambda one: policy.rank(one.level))
     earned = policy.earned(score).level
-    if policy.rank(earned) > policy.rank(best.level):
+    if may_rise and policy.rank(earned) > policy.rank(best.level):
         return earned, None
     return best.level, best.purchase_id
 

@@ -354,5 +354,9 @@ def _tier(tier: TierAfter) -> MergeTier:
         cards=[TierOfCard(customer_id=one, level=level) for one, level in tier.before.items()],
         level=tier.level,
         changes=next(iter(tier.before.values())) != tier.level,
-        sentences=BilingualText(**tier_sentences.sentences(tier.policy, tier.standing, tier.level)),
+        sentences=BilingualText(
+            **tier_sentences.sentences(
+                tier.policy, tier.standing, tier.level, cause=tier.cause, ends_on=tier.ends_on
+            )
+        ),
     )

@@ -2,21 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core import clock
 from app.core.config import Settings
 from app.core.database import raw_connection
-from app.queries import customer_stats, merge_reading
+from app.queries import merge_reading, tier_figures
 from app.queries import tiers as queries
 from app.rules import tiering
 from app.rules.tier_policies import Figures, Policy
 from app.rules.tiering import Step
 from app.services import tier_moves, tier_settlement
+from app.services.tier_moves import ByHand
 from app.services.tier_policies_in_force import active_policies
 from app.vocabulary import CustomerKind, PurchaseKind, PurchaseStatus, TierCause, TierLevel
 
@@ -30,6 +32,15 @@ class TierAfter:
     standing: Figures
     level: TierLevel
     purchase_id: UUID | None
+    is_locked: bool
+    ends_on: date | None
+    by_hand: ByHand | None = None
+    """What was promised by hand to a card that goes, if the surviving one takes it over."""
+
+    @property
+    def cause(self) -> TierCause:
+        """Why the surviving card holds the level then."""
+        return TierCause.OVERRIDE if self.is_locked else TierCause.MERGED
 
 
 async def decide(
@@ -41,12 +52,21 @@ async def decide(
     rows = await queries.held(connection, ids)
     policy = (await active_policies(session))[CustomerKind(rows[survivor]["kind"])]
     held = {one: tier_moves.held_now(rows[one], settings.zone, policy) for one in ids}
-    today = clock.today(settings.zone)
-    figures = await customer_stats.joint(connection, today, ids)
-    standing = Figures(today, figures["net_365"], figures["purchases_365"], figures["refunded_365"])
-    level, purchase_id = tiering.joined(policy, [held[one] for one in ids], standing.net_spend)
+    standing = await _joint(connection, settings, policy, ids)
+    in_order = [held[one] for one in ids]
+    # Whose upgrade waits for a person does not get it by a merge: the night asks again.
+    may_rise = not any(row["has_review"] for row in rows.values())
+    level, purchase_id = tiering.joined(policy, in_order, policy.score(standing), may_rise=may_rise)
     before = {one: held[one].level for one in ids}
-    return TierAfter(policy, before, standing, level, purchase_id)
+    heir_of = tiering.inherited(policy, in_order, level)
+    if heir_of is None:
+        is_locked = held[survivor].is_locked
+        ends_on = _ends_on(rows[survivor]) if is_locked else None
+        return TierAfter(policy, before, standing, level, purchase_id, is_locked, ends_on)
+    row = (await queries.current(connection, ids))[ids[heir_of]]
+    by_hand = ByHand(row["ends_on"], row["set_by_id"], row["reason"])
+    level = in_order[heir_of].level
+    return TierAfter(policy, before, standing, level, None, True, row["ends_on"], by_hand)
 
 
 async def join(
@@ -62,8 +82,8 @@ async def join(
     made = None
     if after.level != after.before[survivor]:
         move = tier_moves.assignment_row(
-            after.policy, after.standing, survivor, after.level, TierCause.MERGED,
-            after.purchase_id, after.standing.as_of,
+            after.policy, after.standing, survivor, after.level, after.cause,
+            after.purchase_id, after.standing.as_of, after.by_hand,
         )  # fmt: skip
         made = move["id"]
         await tier_moves.write_moves(session, at, [{**move, "before": after.before[survivor]}])
@@ -117,30 +137,54 @@ async def part(
             )
         reopened.append(survivor)
     elif own is not None:
-        await _go_on(session, settings, survivor, TierLevel(was["levels"][str(survivor)]), at)
+        base = TierLevel(was["levels"][str(survivor)])
+        if not await _go_on(session, settings, survivor, base, at) and made is not None:
+            # What was set by hand since stays; what it goes back to is as if there was no merge.
+            await queries.leave_out(connection, survivor, made, UUID(own))
     await tier_settlement.settle(
         session, settings, {owner: steps.get(owner, []) for owner in reopened}
     )
 
 
+async def _joint(
+    connection: "asyncpg.Connection[Any]",
+    settings: Settings,
+    policy: Policy,
+    customer_ids: Sequence[UUID],
+) -> Figures:
+    return await tier_figures.joint(
+        connection, policy.window_days, clock.today(settings.zone), customer_ids, policy.looks_at
+    )
+
+
+def _ends_on(row: Any) -> date | None:
+    """Return the last day of what was set by hand, by a card's row of what it holds."""
+    text = row["history"][-1]["ends_on"]
+    return None if text is None else date.fromisoformat(text)
+
+
 async def _go_on(
     session: AsyncSession, settings: Settings, survivor: UUID, base: TierLevel, at: datetime
-) -> None:
-    """Go on from a history that receipts made since, with what the card holds by itself."""
+) -> bool:
+    """Go on from a history that receipts made since, with what the card holds by itself.
+
+    False where its level was set by hand: that stays.
+    """
     connection = await raw_connection(session)
     row = (await queries.held(connection, [survivor]))[survivor]
     policy = (await active_policies(session))[CustomerKind(row["kind"])]
-    today = clock.today(settings.zone)
-    figures = await customer_stats.joint(connection, today, [survivor])
-    standing = Figures(today, figures["net_365"], figures["purchases_365"], figures["refunded_365"])
-    earned = policy.earned(standing.net_spend).level
-    level = max(base, earned, key=policy.rank)
     held = tier_moves.held_now(row, settings.zone, policy)
+    if held.is_locked:
+        return False
+    standing = await _joint(connection, settings, policy, [survivor])
+    earned = policy.earned(policy.score(standing)).level
+    level = max(base, earned, key=policy.rank)
     if level != held.level:
         move = tier_moves.assignment_row(
-            policy, standing, survivor, level, TierCause.MERGED, None, today
+            policy, standing, survivor, level, TierCause.MERGED, None, standing.as_of
         )
         await tier_moves.write_moves(session, at, [{**move, "before": held.level}])
+    return True
 
 
 async def _steps_since(

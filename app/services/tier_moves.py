@@ -33,9 +33,9 @@ from app.vocabulary import (
 
 @dataclass(frozen=True, slots=True)
 class ByHand:
-    """Who set a level by hand, why, and the last day it holds."""
+    """Who set a level by hand, or ended that, and why; ``ends_on`` is the last day it holds."""
 
-    ends_on: date
+    ends_on: date | None
     set_by_id: UUID | None
     reason: str | None
 

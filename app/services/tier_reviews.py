@@ -118,6 +118,11 @@ async def lapse_unearned(session: AsyncSession, standings: Sequence[Standing]) -
     )
 
 
+async def lapse_all(session: AsyncSession, customer_ids: Sequence[UUID]) -> None:
+    """End the open reviews of these locked cards: something else has decided about them."""
+    await _lapse(await raw_connection(session), clock.now(), customer_ids)
+
+
 async def lapse_outdated(
     session: AsyncSession, settings: Settings, as_of: date
 ) -> Mapping[str, int]:
