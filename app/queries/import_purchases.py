@@ -17,15 +17,18 @@ from app.queries.imports import event_of
 
 FIRST_REFUND = 2**40
 
+# The planner knows nothing of staged rows, and would rather sort all that are left than walk the
+# index as far as the portion goes.
+_WALK = "SELECT set_config('enable_bitmapscan', $1, true)"
 # Refunds lie in portions of their own, so that they find the sales of the file written.
 _BOUNDS = f"""
-SELECT CASE WHEN min(position) < {FIRST_REFUND} THEN max(position) FILTER (
-        WHERE position < {FIRST_REFUND}) ELSE max(position) END AS upto,
-    CASE WHEN min(position) < {FIRST_REFUND} THEN count(DISTINCT position) FILTER (
-        WHERE position < {FIRST_REFUND}) ELSE count(DISTINCT position) END AS receipts
+SELECT coalesce(max(position) FILTER (WHERE position < {FIRST_REFUND}), max(position)) AS upto,
+    coalesce(nullif(count(*) FILTER (WHERE position < {FIRST_REFUND}), 0), count(*)) AS receipts
 FROM (
-    SELECT position FROM import_line WHERE import_id = $1 AND position > $2
-    ORDER BY position LIMIT $3) AS following
+    SELECT position FROM (
+        SELECT position FROM import_line WHERE import_id = $1 AND position > $2
+        ORDER BY position LIMIT $3) AS following
+    GROUP BY position) AS receipt
 """  # noqa: S608 - built from constants of this module
 _TABLES = """
 CREATE TEMPORARY TABLE IF NOT EXISTS import_portion (
@@ -34,6 +37,7 @@ CREATE TEMPORARY TABLE IF NOT EXISTS import_portion (
     store_id uuid NOT NULL, cashier text, who_kind text, who_system text, who_value text,
     customer_id uuid, original_id uuid, amount numeric(14,2) NOT NULL,
     costed numeric(14,2) NOT NULL, cost numeric(28,2) NOT NULL,
+    rows integer NOT NULL, free_rows integer NOT NULL, nobodys_rows integer NOT NULL,
     is_claimed boolean NOT NULL DEFAULT true, was_awaited boolean NOT NULL DEFAULT false
 ) ON COMMIT DELETE ROWS;
 CREATE TEMPORARY TABLE IF NOT EXISTS import_portion_line (
@@ -66,15 +70,20 @@ _FILL_RECEIPTS = """
 INSERT INTO import_portion
 SELECT r.position, ids.id, r.receipt_key, r.receipt_number, r.original_key, r.occurred_at,
     r.store_id, r.cashier, r.who_kind, r.who_system, r.who_value, i.customer_id, NULL, r.amount,
-    r.costed, r.cost
+    r.costed, r.cost, r.rows, r.free_rows, r.nobodys_rows
 FROM (
-    SELECT position, row_number() OVER (ORDER BY position) AS n, min(receipt_key) AS receipt_key,
-        min(receipt_number) AS receipt_number, min(original_key) AS original_key,
-        min(occurred_at) AS occurred_at, (array_agg(store_id ORDER BY line_number))[1] AS store_id,
-        min(cashier) AS cashier, min(who_kind) AS who_kind, min(who_system) AS who_system,
-        min(who_value) AS who_value, sum(amount) AS amount,
+    SELECT position, row_number() OVER (ORDER BY position) AS n,
+        any_value(receipt_key) AS receipt_key, any_value(receipt_number) AS receipt_number,
+        min(original_key COLLATE "C") AS original_key, min(occurred_at) AS occurred_at,
+        any_value(store_id) FILTER (WHERE line_number = 1) AS store_id,
+        min(cashier COLLATE "C") AS cashier, any_value(who_kind) AS who_kind,
+        any_value(who_system) AS who_system, any_value(who_value) AS who_value,
+        sum(amount) AS amount,
         coalesce(sum(amount) FILTER (WHERE unit_cost IS NOT NULL), 0) AS costed,
-        coalesce(sum(round(quantity * unit_cost, 2)), 0) AS cost
+        coalesce(sum(round(quantity * unit_cost, 2)) FILTER (WHERE unit_cost IS NOT NULL), 0)
+            AS cost,
+        count(*) AS rows, count(*) FILTER (WHERE amount = 0) AS free_rows,
+        count(*) FILTER (WHERE who_kind IS NULL) AS nobodys_rows
     FROM import_portion_line GROUP BY position
 ) AS r
 JOIN unnest($1::uuid[]) WITH ORDINALITY AS ids (id, n) ON ids.n = r.n
@@ -230,23 +239,17 @@ SELECT $1, position, id, customer_id, receipt_key FROM import_portion WHERE is_c
 ORDER BY position
 """
 _TOLD = f"""
-SELECT count(*) FILTER (WHERE p.is_claimed) AS receipts,
-    coalesce(sum(l.rows) FILTER (WHERE p.is_claimed AND p.position >= {FIRST_REFUND}), 0)::bigint
-        AS refund_rows,
-    coalesce(sum(l.free) FILTER (WHERE p.is_claimed), 0)::bigint AS free_rows,
-    coalesce(sum(l.nobodys) FILTER (WHERE p.is_claimed), 0)::bigint AS nobodys_rows,
-    count(*) FILTER (WHERE p.is_claimed AND p.customer_id IS NULL AND p.who_kind IS NOT NULL)
+SELECT count(*) FILTER (WHERE is_claimed) AS receipts,
+    coalesce(sum(rows) FILTER (WHERE is_claimed AND position >= {FIRST_REFUND}), 0) AS refund_rows,
+    coalesce(sum(free_rows) FILTER (WHERE is_claimed), 0) AS free_rows,
+    coalesce(sum(nobodys_rows) FILTER (WHERE is_claimed), 0) AS nobodys_rows,
+    count(*) FILTER (WHERE is_claimed AND customer_id IS NULL AND who_kind IS NOT NULL)
         AS awaiting,
-    count(*) FILTER (WHERE p.is_claimed AND p.original_id IS NOT NULL) AS linked_refunds,
-    coalesce(sum(l.rows) FILTER (WHERE p.is_claimed), 0)::bigint AS rows,
-    coalesce(sum(l.rows) FILTER (WHERE NOT p.is_claimed), 0)::bigint AS existing,
-    coalesce(sum(l.rows), 0)::bigint AS all_rows
-FROM import_portion AS p
-JOIN (
-    SELECT position, count(*) AS rows, count(*) FILTER (WHERE amount = 0) AS free,
-        count(*) FILTER (WHERE who_kind IS NULL) AS nobodys
-    FROM import_portion_line GROUP BY position
-) AS l USING (position)
+    count(*) FILTER (WHERE is_claimed AND original_id IS NOT NULL) AS linked_refunds,
+    coalesce(sum(rows) FILTER (WHERE is_claimed), 0) AS rows,
+    coalesce(sum(rows) FILTER (WHERE NOT is_claimed), 0) AS existing,
+    coalesce(sum(rows), 0) AS all_rows
+FROM import_portion
 """  # noqa: S608 - built from constants of this module
 _EXISTING = """
 SELECT l.row_number FROM import_portion AS p JOIN import_portion_line AS l USING (position)
@@ -267,7 +270,9 @@ class PortionFacts:
 
 async def bounds(connection: Any, import_id: UUID, after: int, rows: int) -> tuple[int | None, int]:
     """Return where the next portion of about that many rows ends, and how many receipts it has."""
+    await connection.execute(_WALK, "off")
     row = await connection.fetchrow(_BOUNDS, import_id, after, rows)
+    await connection.execute(_WALK, "on")
     return row["upto"], row["receipts"]
 
 

@@ -70,7 +70,7 @@ WHERE p.state = 'open' AND EXISTS (
 """
 _TOUCHED = """
 SELECT DISTINCT customer_id FROM import_item
-WHERE import_id = $1 AND customer_id IS NOT NULL AND ($2::uuid IS NULL OR customer_id > $2)
+WHERE import_id = $1 AND customer_id > $2
 ORDER BY customer_id LIMIT $3
 """
 # Of each card all its receipts are read, by its key: the planner knows nothing yet of rows that
@@ -218,7 +218,7 @@ async def touched_cards(
     connection: Any, import_id: UUID, after: UUID | None, limit: int
 ) -> list[UUID]:
     """Return the next cards that an import wrote to, in the order of ids."""
-    rows = await connection.fetch(_TOUCHED, import_id, after, limit)
+    rows = await connection.fetch(_TOUCHED, import_id, after or _BEFORE_ALL, limit)
     return [row["customer_id"] for row in rows]
 
 
