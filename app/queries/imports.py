@@ -5,8 +5,7 @@ Raw asyncpg, since COPY takes a million rows in the time that an INSERT takes so
 
 import io
 from collections.abc import Sequence
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -73,14 +72,8 @@ SELECT DISTINCT customer_id FROM import_item
 WHERE import_id = $1 AND customer_id > $2
 ORDER BY customer_id LIMIT $3
 """
-# Of each card all its receipts are read, by its key: the planner knows nothing yet of rows that
-# were written a moment ago. A receipt that has gone over to another card was settled there.
-_STEPS = """
-SELECT customer_id, id, kind, amount, business_day, refund_of_id
-FROM purchase
-WHERE customer_id = ANY($2::uuid[]) AND event_id = $1 AND status = 'posted'
-ORDER BY customer_id, occurred_at, id
-"""
+# The id of no card, and less than that of any.
+_BEFORE_ALL: Final = UUID(int=0)
 
 
 def event_of(import_id: UUID) -> str:
@@ -220,11 +213,3 @@ async def touched_cards(
     """Return the next cards that an import wrote to, in the order of ids."""
     rows = await connection.fetch(_TOUCHED, import_id, after or _BEFORE_ALL, limit)
     return [row["customer_id"] for row in rows]
-
-
-async def purchases_of_cards(
-    connection: Any, import_id: UUID, cards: Sequence[UUID]
-) -> list[tuple[UUID, UUID, str, Decimal, date, UUID | None]]:
-    """Return what an import brought to these cards, in the order in which it was bought."""
-    rows: list[asyncpg.Record] = await connection.fetch(_STEPS, event_of(import_id), list(cards))
-    return [tuple(row.values()) for row in rows]

@@ -12,13 +12,21 @@ from app.core.config import Settings
 from app.core.database import raw_connection
 from app.core.ids import new_id
 from app.models import ImportJob, Source
-from app.queries import customer_stats, import_purchases, imports, pos_events
+from app.queries import (
+    customer_stats,
+    import_purchases,
+    import_settlement,
+    imports,
+    pos_events,
+)
 from app.queries.import_purchases import PortionFacts
+from app.rules.tier_policies import window_from
 from app.rules.tiering import Step
 from app.services import tier_settlement
 from app.services.posting import post_events
 from app.services.posting_run import pending_of
-from app.vocabulary import PurchaseKind, TierCause
+from app.services.tier_policies_in_force import active_policies
+from app.vocabulary import Indicator, TierCause
 
 ROWS_AT_ONCE: Final = 20_000
 CARDS_AT_ONCE: Final = 2_000
@@ -78,11 +86,21 @@ async def settle_portion(
     if not cards:
         return None, {}
     await customer_stats.lock_cards(connection, cards)
+    today = clock.today(settings.zone)
+    rules = {
+        str(kind): (
+            window_from(policy, today),
+            # Other scores are known for a card as a whole: then its last receipt is all it takes.
+            sorted(rule.at_least for rule in policy.levels)
+            if policy.is_additive
+            else [],
+        )
+        for kind, policy in (await active_policies(session)).items()
+    }
     steps: dict[UUID, list[Step]] = defaultdict(list)
-    brought = await imports.purchases_of_cards(connection, job.id, cards)
-    for customer_id, purchase_id, kind, amount, day, refund_of in brought:
-        signed = amount if kind == PurchaseKind.SALE else -amount
-        steps[customer_id].append(Step(purchase_id, signed, refund_of, day))
+    brought = await import_settlement.telling_purchases(connection, job.id, cards, rules)
+    for customer_id, purchase_id, refund_of, adds in brought:
+        steps[customer_id].append(Step(purchase_id, adds, refund_of))
     settled = await tier_settlement.settle(session, settings, steps)
     upgrades = sum(
         any(outcome.cause is TierCause.UPGRADE for outcome in one.outcomes)
