@@ -13,13 +13,10 @@ from uuid import UUID
 import asyncpg
 
 from app.core.errors import RetryTransactionError
-from app.queries.imports import event_of
+from app.queries.imports import event_of, walking
 
 FIRST_REFUND = 2**40
 
-# The planner knows nothing of staged rows, and would rather sort all that are left than walk the
-# index as far as the portion goes.
-_WALK = "SELECT set_config('enable_bitmapscan', $1, true)"
 # Refunds lie in portions of their own, so that they find the sales of the file written.
 _BOUNDS = f"""
 SELECT coalesce(max(position) FILTER (WHERE position < {FIRST_REFUND}), max(position)) AS upto,
@@ -32,7 +29,7 @@ FROM (
 """  # noqa: S608 - built from constants of this module
 _TABLES = """
 CREATE TEMPORARY TABLE IF NOT EXISTS import_portion (
-    position bigint PRIMARY KEY, id uuid NOT NULL, receipt_key text NOT NULL,
+    position bigint NOT NULL, id uuid NOT NULL, receipt_key text NOT NULL,
     receipt_number text NOT NULL, original_key text, occurred_at timestamptz NOT NULL,
     store_id uuid NOT NULL, cashier text, who_kind text, who_system text, who_value text,
     customer_id uuid, original_id uuid, amount numeric(14,2) NOT NULL,
@@ -68,9 +65,9 @@ WHERE l.import_id = $1 AND l.position > $2 AND l.position <= $3
 # Lines of a receipt have its numbers alike, and name one customer or none.
 _FILL_RECEIPTS = """
 INSERT INTO import_portion
-SELECT r.position, ids.id, r.receipt_key, r.receipt_number, r.original_key, r.occurred_at,
-    r.store_id, r.cashier, r.who_kind, r.who_system, r.who_value, i.customer_id, NULL, r.amount,
-    r.costed, r.cost, r.rows, r.free_rows, r.nobodys_rows
+SELECT r.position, ($1::uuid[])[r.n], r.receipt_key, r.receipt_number, r.original_key,
+    r.occurred_at, r.store_id, r.cashier, r.who_kind, r.who_system, r.who_value, i.customer_id,
+    NULL, r.amount, r.costed, r.cost, r.rows, r.free_rows, r.nobodys_rows
 FROM (
     SELECT position, row_number() OVER (ORDER BY position) AS n,
         any_value(receipt_key) AS receipt_key, any_value(receipt_number) AS receipt_number,
@@ -86,7 +83,6 @@ FROM (
         count(*) FILTER (WHERE who_kind IS NULL) AS nobodys_rows
     FROM import_portion_line GROUP BY position
 ) AS r
-JOIN unnest($1::uuid[]) WITH ORDINALITY AS ids (id, n) ON ids.n = r.n
 LEFT JOIN identity AS i ON i.kind = r.who_kind AND i.system = r.who_system
     AND i.value = r.who_value
 """
@@ -270,9 +266,8 @@ class PortionFacts:
 
 async def bounds(connection: Any, import_id: UUID, after: int, rows: int) -> tuple[int | None, int]:
     """Return where the next portion of about that many rows ends, and how many receipts it has."""
-    await connection.execute(_WALK, "off")
-    row = await connection.fetchrow(_BOUNDS, import_id, after, rows)
-    await connection.execute(_WALK, "on")
+    async with walking(connection):
+        row = await connection.fetchrow(_BOUNDS, import_id, after, rows)
     return row["upto"], row["receipts"]
 
 

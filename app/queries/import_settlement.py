@@ -20,13 +20,15 @@ _TELLING = """
 WITH rules AS (
     SELECT * FROM jsonb_to_recordset($3::jsonb)
         AS r (scope text, first_day date, scores numeric[])
+), card AS MATERIALIZED (
+    SELECT c.id, r.first_day, r.scores FROM customer AS c JOIN rules AS r ON r.scope = c.kind
+    WHERE c.id = ANY($2::uuid[])
 ), posted AS (
     SELECT p.customer_id, p.id, p.occurred_at, p.refund_of_id, p.event_id = $1 AS is_brought,
-        r.scores, CASE WHEN p.business_day < r.first_day THEN 0 WHEN p.kind = 'sale' THEN p.amount
+        c.scores, CASE WHEN p.business_day < c.first_day THEN 0 WHEN p.kind = 'sale' THEN p.amount
             ELSE -p.amount END AS adds
-    FROM customer AS c JOIN rules AS r ON r.scope = c.kind
-    JOIN purchase AS p ON p.customer_id = c.id
-    WHERE c.id = ANY($2::uuid[]) AND p.status = 'posted'
+    FROM purchase AS p JOIN card AS c ON c.id = p.customer_id
+    WHERE p.customer_id = ANY($2::uuid[]) AND p.status = 'posted'
 ), summed AS (
     SELECT *, sum(adds) OVER (PARTITION BY customer_id ORDER BY is_brought, occurred_at, id) AS net
     FROM posted

@@ -1,6 +1,7 @@
 """A file becomes rows to be staged, part by part: any format, encoding and kind."""
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import TypeAlias
 
 from app.integrations.files.sniffing import Reading, UnreadableFileError, sniff
@@ -131,7 +132,8 @@ class FileReader:
         if lacking:
             raise MissingColumnsError(lacking, [])
         below = rows[place + 1 :]
-        self.sample = [self._masked(row) for row in below if row[-1:] != [SWALLOWED]][:SAMPLE_ROWS]
+        whole = (row for row in below if row[-1:] != [SWALLOWED])
+        self.sample = [self._masked(row) for row in islice(whole, SAMPLE_ROWS)]
         self.rows = _KINDS[self.kind](self.context, self.mapping, len(header))
         self._next_number = place + 2
         return below

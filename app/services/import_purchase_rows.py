@@ -5,8 +5,10 @@ writing a day, an amount, a title or a phone is read once.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from operator import itemgetter
 from typing import Final
 
 from app.integrations.files.tables import SWALLOWED
@@ -41,6 +43,8 @@ _RECEIPT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./-]{0,59}")
 _ISBN = re.compile(r"97[89]\d{10}")
 _MAXIMUM_CENTS = 99_999_999_999_999
 _MAXIMUM_THOUSANDTHS = 1_000_000_000
+_KNOWN: Final = 100_000
+"""How many ways of writing goods or figures are held."""
 _CANCELLED = frozenset(
     {"作废", "已作废", "取消", "已取消", "撤销", "已撤销", "关闭", "已关闭", "交易关闭", "void",
      "voided", "cancelled", "canceled", "cancel", "closed"}
@@ -53,6 +57,11 @@ _WHO: Final = (
     ("phone", IdentityKind.PHONE),
     ("email", IdentityKind.EMAIL),
 )
+_HEAD: Final = (
+    "receipt_number", "occurred_at", "time", "store", "status", "cashier", "original_receipt",
+)  # fmt: skip
+_GOODS: Final = ("sku", "isbn", "title", "category", "unit_cost")
+_FIGURES: Final = ("quantity", "unit_price", "amount", "discount")
 _FIELDS: Final = (
     "receipt_number", "occurred_at", "time", "store", "quantity", "unit_price", "discount",
     "amount", "unit_cost", "status", "cashier", "sku", "isbn", "title", "category",
@@ -72,6 +81,34 @@ class _Numbers(dict[str, "int | None"]):
             self.clear()
         value = self[text] = self._read(text)
         return value
+
+
+@dataclass(slots=True)
+class _Head:
+    """What the rows of a receipt have alike, as COPY takes it; its places among the receipts.
+
+    From ``key`` on it is read with the first row that is taken.
+    """
+
+    receipt: str
+    day: str
+    instant: str
+    key: str = ""
+    original: str | None = None
+    who: str = NULL
+    end: str = ""
+    sale: int | None = None
+    refund: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Figures:
+    """What is bought, in thousandths and hundredths, signs as written; and as COPY takes it."""
+
+    quantity: int
+    amount: int
+    finding: str | None
+    text: str
 
 
 class PurchaseRows:
@@ -99,8 +136,20 @@ class PurchaseRows:
         self._statuses = Cache(_status)
         self._titles, self._words = Cache(copied_text(500)), Cache(copied_text(100))
         self._isbns = Cache(_isbn)
+        # Rows of a receipt follow each other, and what is sold is sold again: what was read of
+        # such cells is kept with them.
+        self._head_cells = self._cells_of(_HEAD, *(place for place, _, _ in self._who_at))
+        self._goods_cells, self._figure_cells = self._cells_of(_GOODS), self._cells_of(_FIGURES)
+        self._last: tuple[tuple[str, ...], _Head] | None = None
+        self._goods: dict[tuple[str, ...], tuple[str, str]] = {}
+        self._figured: dict[tuple[str, ...], _Figures] = {}
         self._customers: dict[tuple[str, str], tuple[str, str] | RowError] = {}
         self._prefix = f"{context.import_id}\t"
+
+    def _cells_of(
+        self, fields: Sequence[str], *more: int
+    ) -> Callable[[Sequence[str]], tuple[str, ...]]:
+        return itemgetter(*(self._at[name] for name in fields), *more)
 
     def take(self, rows: Sequence[list[str]], first_number: int) -> bytes:
         """Return what COPY takes of these rows; what is the matter is in ``findings``."""
@@ -164,30 +213,34 @@ class PurchaseRows:
             if len(row) > width and not is_blank(row[width:]):
                 raise RowError("too-many-cells")
             row = row[:width] + [""] * (width - len(row))
-        whole = hash("\x1f".join(row))
+        whole = hash(tuple(row))
         if whole in self._seen:
             self.findings.add(number, "blank" if is_blank(row) else "duplicate-row")
             return None
         row.append("")
-        at = self._at
-        try:
-            receipt, day, instant = self._when(row)
-        except RowError:
-            row.pop()
-            if is_blank(row) or is_totals(row):
-                self.findings.add(number, "blank" if is_blank(row) else "totals-row")
-                return None
-            raise
+        cells = self._head_cells(row)
+        if self._last is not None and cells == self._last[0]:
+            head = self._last[1]
+        else:
+            try:
+                head = _Head(*self._when(row))
+            except RowError:
+                row.pop()
+                if is_blank(row) or is_totals(row):
+                    self.findings.add(number, "blank" if is_blank(row) else "totals-row")
+                    return None
+                raise
+            self._last = cells, head
         self._seen.add(whole)
-        status = self._statuses[row[at["status"]]]
+        status = self._statuses[row[self._at["status"]]]
         if status == "cancelled":
             self.findings.add(number, "cancelled")
             return None
         try:
-            return self._of_receipt(number, row, receipt, day, instant, status == "refund")
+            return self._of_receipt(number, row, head, status == "refund")
         except RowError:
             # A receipt that lacks a line would not add up: the whole of it is left out.
-            self._spoil(receipt, day)
+            self._spoil(head.receipt, head.day)
             raise
 
     def _when(self, row: list[str]) -> tuple[str, str, str]:
@@ -220,50 +273,92 @@ class PurchaseRows:
         if key in self._refunds:
             self.bad_receipts.add(self._refunds[key])
 
-    def _of_receipt(
-        self, number: int, row: list[str], receipt: str, day: str, instant: str, is_refund: bool
-    ) -> str | None:
-        at = self._at
-        quantity, price, amount = self._figures(row)
-        if quantity == 0:
-            self.findings.add(number, "zero-quantity")
-            return None
-        is_negative = quantity < 0 or amount < 0
-        is_refund = is_refund or is_negative
-        original, rule = NULL, self.context.receipt_rule
-        if is_negative and receipt[0] in "Cc" and receipt[1:].isdigit():
-            # So tills write the cancelling of a receipt; above zero it is a number like any other.
-            original = receipt_key(rule, day, receipt[1:])
+    def _complete(self, head: _Head, row: list[str]) -> None:
+        at, rule = self._at, self.context.receipt_rule
         if named := tidy(row[at["original_receipt"]]):
-            original = receipt_key(rule, day, named) if _RECEIPT.fullmatch(named) else NULL
+            matches = _RECEIPT.fullmatch(named)
+            head.original = receipt_key(rule, head.day, named) if matches else NULL
         store = self._stores[row[at["store"]]]
         if store is None:
             raise RowError("unknown-store", "store")
-        cost = self._cost(row[at["unit_cost"]].strip())
-        texts = [self._words[row[at["cashier"]]], self._words[row[at["sku"]]],
-                 self._isbns[row[at["isbn"]]], self._titles[row[at["title"]]],
-                 self._words[row[at["category"]]]]  # fmt: skip
-        if None in texts:
+        cashier = self._words[row[at["cashier"]]]
+        if cashier is None:
             raise RowError("too-long")
-        who = self._customer(number, row)
-        key = receipt_key(rule, day, receipt)
-        position = self._position(key, is_refund, who[1])
-        if amount == 0:
-            self.findings.add(number, "zero-price", "amount")
-        elif self._contradicts(row, quantity, price, amount):
-            self.findings.add(number, "amount-differs", "amount")
+        kind, head.who = self._named_customer(row)
+        head.key = receipt_key(rule, head.day, head.receipt)
+        system = NULL if kind == NULL else ""
+        head.end = f"{head.instant}\t{store}\t{kind}\t{system}\t{head.who}\t{cashier}"
+
+    def _of_receipt(self, number: int, row: list[str], head: _Head, is_refund: bool) -> str | None:
+        figures = self._figures_of(row)
+        if figures.quantity == 0:
+            self.findings.add(number, "zero-quantity")
+            return None
+        if not head.end:
+            self._complete(head, row)
+        is_negative = figures.quantity < 0 or figures.amount < 0
+        is_refund = is_refund or is_negative
+        original = head.original
+        if original is None:
+            original = NULL
+            if is_negative and head.receipt[0] in "Cc" and head.receipt[1:].isdigit():
+                # So tills write the cancelling of a receipt; above zero it is a number like any
+                # other.
+                original = receipt_key(self.context.receipt_rule, head.day, head.receipt[1:])
+        goods, cost = self._goods_of(row)
+        if head.who == NULL:
+            self.findings.add(number, "no-customer")
+        position = head.refund if is_refund else head.sale
+        if position is None:
+            position = self._position(head.key, is_refund, head.who)
+            if is_refund:
+                head.refund = position
+            else:
+                head.sale = position
+        if figures.finding is not None:
+            self.findings.add(number, figures.finding, "amount")
         if is_refund:
             self.findings.counts["refund"] += 1
-        quantity, amount, price = abs(quantity), abs(amount), abs(price)
-        self._total += amount
-        cashier, sku, isbn, title, category = texts
+        self._total += abs(figures.amount)
         return (
-            f"{self._prefix}{position}\t{number}\t{receipt}\t{key}\t{original}\t{instant}\t{store}"
-            f"\t{who[0]}\t{NULL if who[0] == NULL else ''}\t{who[1]}\t{cashier}\t{sku}\t{isbn}"
-            f"\t{title}\t{category}\t{quantity // 1000}.{quantity % 1000:03d}"
-            f"\t{price // 100}.{price % 100:02d}\t{amount // 100}.{amount % 100:02d}"
-            f"\t{cost}\n"
+            f"{self._prefix}{position}\t{number}\t{head.receipt}\t{head.key}\t{original}"
+            f"\t{head.end}\t{goods}\t{figures.text}\t{cost}\n"
         )
+
+    def _goods_of(self, row: list[str]) -> tuple[str, str]:
+        """Return what the row says of the goods, and their cost."""
+        cells = self._goods_cells(row)
+        known = self._goods.get(cells)
+        if known is None:
+            sku, isbn, title, category, written = cells
+            cost = self._cost(written.strip())
+            texts = [self._words[sku], self._isbns[isbn], self._titles[title],
+                     self._words[category]]  # fmt: skip
+            if None in texts:
+                raise RowError("too-long")
+            known = ("\t".join(map(str, texts)), cost)
+            if len(self._goods) >= _KNOWN:
+                self._goods.clear()
+            self._goods[cells] = known
+        return known
+
+    def _figures_of(self, row: list[str]) -> _Figures:
+        cells = self._figure_cells(row)
+        known = self._figured.get(cells)
+        if known is None:
+            quantity, price, amount = self._figures(row)
+            finding = None
+            if amount == 0:
+                finding = "zero-price"
+            elif self._contradicts(row, quantity, price, amount):
+                finding = "amount-differs"
+            whole, part = divmod(abs(quantity), 1000)
+            text = f"{whole}.{part:03d}\t{_written(price)}\t{_written(amount)}"
+            known = _Figures(quantity, amount, finding, text)
+            if len(self._figured) >= _KNOWN:
+                self._figured.clear()
+            self._figured[cells] = known
+        return known
 
     def _contradicts(self, row: list[str], quantity: int, price: int, amount: int) -> bool:
         """Tell whether price and quantity make another amount, before and after the discount."""
@@ -281,7 +376,7 @@ class PurchaseRows:
         cents = self._cents[written]
         if cents is None or cents < 0:
             raise RowError("bad-amount", "unit_cost")
-        return f"{cents // 100}.{cents % 100:02d}"
+        return _written(cents)
 
     def _position(self, key: str, is_refund: bool, who: str) -> int:
         if is_refund:
@@ -324,14 +419,8 @@ class PurchaseRows:
             raise RowError("signs-differ", "amount")
         return quantity, price, amount
 
-    def _customer(self, number: int, row: list[str]) -> tuple[str, str]:
-        """Return kind and value of the first identity that the row names."""
-        who = self._named_customer(row)
-        if who[0] == NULL:
-            self.findings.add(number, "no-customer")
-        return who
-
     def _named_customer(self, row: list[str]) -> tuple[str, str]:
+        """Return kind and value of the first identity that the row names."""
         for place, name, kind in self._who_at:
             cell = row[place]
             if not cell:
@@ -361,6 +450,11 @@ class PurchaseRows:
         text = fold_width(cell).strip().casefold()
         found = self.context.stores.get(text) if text else self.context.store_id
         return None if found is None else str(found)
+
+
+def _written(cents: int) -> str:
+    whole, part = divmod(abs(cents), 100)
+    return f"{whole}.{part:02d}"
 
 
 def _status(cell: str) -> str | None:

@@ -1,5 +1,6 @@
 """Purchases of a file: staged receipts become receipts, and the cards' figures follow."""
 
+import os
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Final
@@ -28,8 +29,9 @@ from app.services.posting_run import pending_of
 from app.services.tier_policies_in_force import active_policies
 from app.vocabulary import Indicator, TierCause
 
-ROWS_AT_ONCE: Final = 20_000
-CARDS_AT_ONCE: Final = 2_000
+
+ROWS_AT_ONCE: Final = int(os.environ.get("RAO", "20000"))
+CARDS_AT_ONCE: Final = int(os.environ.get("CAO", "2000"))
 
 
 async def write_portion(
