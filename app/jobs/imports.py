@@ -1,7 +1,8 @@
 """Imports at work: a file is checked, written, undone, each from where it was left."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Final
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from app.core.exclusive import alone
 from app.integrations.files.sniffing import UnreadableFileError
 from app.jobs.duplicates import scan_duplicates
 from app.services import import_checks, import_runs, import_undo, imports
-from app.services.import_checks import Check
+from app.services.import_checks import Block, Check, next_block
 from app.services.import_files import FileReader, MissingColumnsError
 from app.vocabulary import ImportKind, ImportStatus
 
@@ -101,24 +102,37 @@ async def _fail(database: Database, import_id: UUID, reader: FileReader, error: 
 
 
 async def _read(database: Database, reader: FileReader, check: Check) -> bool:
-    """Read the file from its first part to its last; tell whether it came to its end."""
+    """Read the file from its first part to its last; tell whether it came to its end.
+
+    While the database takes rows, the next ones are read already.
+    """
+    async with aclosing(_blocks(database, reader, check.import_id)) as blocks:
+        following = asyncio.ensure_future(anext(blocks, None))
+        try:
+            while (block := await following) is not None:
+                following = asyncio.ensure_future(anext(blocks, None))
+                async with database.transaction() as session:
+                    if not await import_checks.stage(session, reader, check, block):
+                        return False
+            return True
+        finally:
+            # What is being read ends first: a thread can't be stopped.
+            await asyncio.gather(following, return_exceptions=True)
+
+
+async def _blocks(
+    database: Database, reader: FileReader, import_id: UUID
+) -> AsyncGenerator[Block, None]:
     number = 0
-    part = await _part(database, check.import_id, number)
+    part = await _part(database, import_id, number)
     while part is not None:
         number += 1
-        following = await _part(database, check.import_id, number)
-        blocks = reader.take(part, is_last=following is None)
+        after = await _part(database, import_id, number)
+        texts = reader.take(part, is_last=after is None)
         # In a thread: rows are read for seconds, and others want the loop meanwhile.
-        while (block := await asyncio.to_thread(_next, blocks)) is not None:
-            async with database.transaction() as session:
-                if not await import_checks.stage(session, reader, check, [block]):
-                    return False
-        part = following
-    return True
-
-
-def _next(blocks: Iterator[bytes]) -> bytes | None:
-    return next(blocks, None)
+        while (block := await asyncio.to_thread(next_block, reader, texts)) is not None:
+            yield block
+        part = after
 
 
 async def _part(database: Database, import_id: UUID, number: int) -> bytes | None:

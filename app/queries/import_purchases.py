@@ -307,24 +307,28 @@ async def match_refunds(connection: Any, source_id: UUID) -> None:
         await connection.execute(_AWAIT_AS_ORIGINAL)
 
 
-async def claim(connection: Any, source_id: UUID, at: datetime) -> None:
-    """Claim the receipt numbers, and lock the cards of those that were free.
+async def claim(connection: Any, facts: PortionFacts, at: datetime) -> None:
+    """Claim the receipt numbers, and note those that were free for undoing."""
+    await connection.execute(_CLAIM, facts.source_id, at)
+    await connection.execute(_NOTE_ITEMS, facts.import_id)
+
+
+async def lock_cards(connection: Any) -> None:
+    """Lock the cards of the claimed receipts.
 
     Raises:
         RetryTransactionError: a customer's card was merged into another one meanwhile.
     """
-    await connection.execute(_CLAIM, source_id, at)
     if await connection.fetchval(_LOCK_CARDS):
         raise RetryTransactionError
 
 
 async def write(connection: Any, facts: PortionFacts, at: datetime) -> None:
-    """Write the claimed receipts with their lines, and note them for undoing."""
+    """Write the claimed receipts with their lines."""
     common = (facts.source_id, event_of(facts.import_id), at, facts.timezone, facts.currency)
     await connection.execute(_WRITE, *common)
     await connection.execute(_WRITE_LINES)
     await connection.execute(_WRITE_UNATTACHED, *common)
-    await connection.execute(_NOTE_ITEMS, facts.import_id)
 
 
 async def told(connection: Any) -> "asyncpg.Record":

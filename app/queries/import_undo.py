@@ -204,12 +204,13 @@ FROM import_undo
 # Tiers that its receipts had earned, by themselves or for a card that took over the one they were
 # of, and what its refunds took of them in the same moment: what was before them stands again.
 _REMOVE_TIERS = """
-WITH earned AS (
+WITH earned AS MATERIALIZED (
     SELECT t.customer_id, t.id, t.valid_from FROM tier_assignment AS t
-    WHERE t.customer_id = ANY($2::uuid[]) AND t.cause IN ('upgrade', 'merged') AND EXISTS (
-        SELECT FROM import_item AS i
+    WHERE t.customer_id = ANY($2::uuid[]) AND t.cause IN ('upgrade', 'merged') AND (
+        -- Looked up for each tier: to begin with all that was written takes minutes.
+        SELECT true FROM import_item AS i
         WHERE i.import_id = $1 AND i.customer_id = t.customer_id
-            AND i.object_id = t.purchase_id AND i.kept IS NULL)
+            AND i.object_id = t.purchase_id AND i.kept IS NULL LIMIT 1)
 )
 DELETE FROM tier_assignment AS t USING earned AS e
 WHERE t.customer_id = e.customer_id

@@ -1,6 +1,6 @@
 """Check a file: read it to its end, stage what can be imported, say what is wrong with the rest."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -26,6 +26,15 @@ from app.vocabulary import ImportKind, ImportStatus, ReceiptRule
 TAKES_ALLOWED: Final = 3
 """How often a file is taken up without anything having come of it."""
 _IS_CHECKED: Final = frozenset({ImportStatus.UPLOADED, ImportStatus.CHECKING, ImportStatus.RUNNING})
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Rows of a file as COPY takes them, what was found in them, and how many were read so far."""
+
+    text: bytes
+    findings: Sequence[tuple[int, str, int]]
+    rows_read: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,19 +112,24 @@ async def read_part(session: AsyncSession, import_id: UUID, number: int) -> byte
     return await queries.chunk(await raw_connection(session), import_id, number)
 
 
-async def stage(
-    session: AsyncSession, reader: FileReader, check: Check, parts: Sequence[bytes]
-) -> bool:
-    """Stage what a part of the file held; tell whether to go on: not where it was cancelled."""
+def next_block(reader: FileReader, texts: Iterator[bytes]) -> Block | None:
+    """Return the next rows of a part of the file, None after its last ones."""
+    text = next(texts, None)
+    if text is None:
+        return None
+    findings = () if reader.rows is None else reader.rows.findings.taken()
+    return Block(text, findings, reader.rows_read)
+
+
+async def stage(session: AsyncSession, reader: FileReader, check: Check, block: Block) -> bool:
+    """Stage rows of the file; tell whether to go on: not where it was cancelled."""
     connection = await raw_connection(session)
     job = await lock_import(session, check.import_id)
     if reader.rows is not None:
-        for text in parts:
-            await queries.stage(connection, reader.rows.table, reader.rows.columns, text)
-        found = reader.rows.findings.taken()
-        if job.status is ImportStatus.CHECKING:
-            await queries.add_findings(connection, check.import_id, found)
-    job.rows_total = reader.rows_read if job.status is ImportStatus.CHECKING else job.rows_total
+        await queries.stage(connection, reader.rows.table, reader.rows.columns, block.text)
+    if job.status is ImportStatus.CHECKING:
+        await queries.add_findings(connection, check.import_id, block.findings)
+        job.rows_total = block.rows_read
     job.updated_at = clock.now()
     _note_progress(job)
     return not job.is_cancelling

@@ -1,19 +1,17 @@
 """Rows of a file of purchases, turned into what COPY takes: some microseconds a row.
 
-Amounts are counted in hundredths and quantities in thousandths, as whole numbers; each way of
-writing a day, an amount, a title or a phone is read once.
+Each way of writing a day, an amount, a title or a phone is read once.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import Final
 
 from app.integrations.files.tables import SWALLOWED
 from app.locale.names import fold_width
-from app.locale.written import read_cents, read_thousandths
+from app.services.import_purchase_cells import MAXIMUM_CENTS, Bought, cells_of
 from app.services.import_values import (
     NULL,
     Cache,
@@ -40,11 +38,6 @@ COLUMNS: Final = (
     "title", "category", "quantity", "unit_price", "amount", "unit_cost",
 )  # fmt: skip
 _RECEIPT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./-]{0,59}")
-_ISBN = re.compile(r"97[89]\d{10}")
-_MAXIMUM_CENTS = 99_999_999_999_999
-_MAXIMUM_THOUSANDTHS = 1_000_000_000
-_KNOWN: Final = 100_000
-"""How many ways of writing goods or figures are held."""
 _CANCELLED = frozenset(
     {"作废", "已作废", "取消", "已取消", "撤销", "已撤销", "关闭", "已关闭", "交易关闭", "void",
      "voided", "cancelled", "canceled", "cancel", "closed"}
@@ -60,27 +53,11 @@ _WHO: Final = (
 _HEAD: Final = (
     "receipt_number", "occurred_at", "time", "store", "status", "cashier", "original_receipt",
 )  # fmt: skip
-_GOODS: Final = ("sku", "isbn", "title", "category", "unit_cost")
-_FIGURES: Final = ("quantity", "unit_price", "amount", "discount")
 _FIELDS: Final = (
     "receipt_number", "occurred_at", "time", "store", "quantity", "unit_price", "discount",
     "amount", "unit_cost", "status", "cashier", "sku", "isbn", "title", "category",
     "original_receipt",
 )  # fmt: skip
-
-
-class _Numbers(dict[str, "int | None"]):
-    """Numbers by the way they are written; None for what is none."""
-
-    def __init__(self, thousandths: bool) -> None:
-        super().__init__()
-        self._read = read_thousandths if thousandths else read_cents
-
-    def __missing__(self, text: str) -> "int | None":
-        if len(self) >= 200_000:
-            self.clear()
-        value = self[text] = self._read(text)
-        return value
 
 
 @dataclass(slots=True)
@@ -99,16 +76,6 @@ class _Head:
     end: str = ""
     sale: int | None = None
     refund: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Figures:
-    """What is bought, in thousandths and hundredths, signs as written; and as COPY takes it."""
-
-    quantity: int
-    amount: int
-    finding: str | None
-    text: str
 
 
 class PurchaseRows:
@@ -131,25 +98,15 @@ class PurchaseRows:
         self._sales: dict[str, int] = {}
         self._refunds: dict[str, int] = {}
         self._owners: dict[int, str] = {}
-        self._cents, self._thousandths = _Numbers(False), _Numbers(True)
         self._stores = Cache(self._store)
         self._statuses = Cache(_status)
-        self._titles, self._words = Cache(copied_text(500)), Cache(copied_text(100))
-        self._isbns = Cache(_isbn)
-        # Rows of a receipt follow each other, and what is sold is sold again: what was read of
-        # such cells is kept with them.
-        self._head_cells = self._cells_of(_HEAD, *(place for place, _, _ in self._who_at))
-        self._goods_cells, self._figure_cells = self._cells_of(_GOODS), self._cells_of(_FIGURES)
+        self._words = Cache(copied_text(100))
+        self._bought = Bought(self._at)
+        # Rows of a receipt follow each other: what was read of the last one's is kept.
+        self._head_cells = cells_of(self._at, _HEAD, *(place for place, _, _ in self._who_at))
         self._last: tuple[tuple[str, ...], _Head] | None = None
-        self._goods: dict[tuple[str, ...], tuple[str, str]] = {}
-        self._figured: dict[tuple[str, ...], _Figures] = {}
         self._customers: dict[tuple[str, str], tuple[str, str] | RowError] = {}
         self._prefix = f"{context.import_id}\t"
-
-    def _cells_of(
-        self, fields: Sequence[str], *more: int
-    ) -> Callable[[Sequence[str]], tuple[str, ...]]:
-        return itemgetter(*(self._at[name] for name in fields), *more)
 
     def take(self, rows: Sequence[list[str]], first_number: int) -> bytes:
         """Return what COPY takes of these rows; what is the matter is in ``findings``."""
@@ -168,7 +125,7 @@ class PurchaseRows:
     @property
     def has_room_for_sums(self) -> bool:
         """Tell whether no receipt can amount to more than is kept: all of them together don't."""
-        return self._total <= _MAXIMUM_CENTS
+        return self._total <= MAXIMUM_CENTS
 
     def shared_numbers(self) -> tuple[list[int], dict[str, int]]:
         """Return the refunds that carry a number of a sale in the file, and the other ones."""
@@ -191,12 +148,12 @@ class PurchaseRows:
         with faults.noting():
             self._instants.read(row[at["occurred_at"]], row[at["time"]])
         with faults.noting():
-            self._figures(row)
+            self._bought.read_figures(row)
         with faults.noting():
             if self._stores[row[at["store"]]] is None:
                 raise RowError("unknown-store", "store")
         with faults.noting():
-            self._cost(row[at["unit_cost"]].strip())
+            self._bought.read_cost(row[at["unit_cost"]])
         with faults.noting():
             self._named_customer(row)
         return faults
@@ -290,7 +247,7 @@ class PurchaseRows:
         head.end = f"{head.instant}\t{store}\t{kind}\t{system}\t{head.who}\t{cashier}"
 
     def _of_receipt(self, number: int, row: list[str], head: _Head, is_refund: bool) -> str | None:
-        figures = self._figures_of(row)
+        figures = self._bought.figures(row)
         if figures.quantity == 0:
             self.findings.add(number, "zero-quantity")
             return None
@@ -305,7 +262,7 @@ class PurchaseRows:
                 # So tills write the cancelling of a receipt; above zero it is a number like any
                 # other.
                 original = receipt_key(self.context.receipt_rule, head.day, head.receipt[1:])
-        goods, cost = self._goods_of(row)
+        goods, cost = self._bought.goods(row)
         if head.who == NULL:
             self.findings.add(number, "no-customer")
         position = head.refund if is_refund else head.sale
@@ -325,59 +282,6 @@ class PurchaseRows:
             f"\t{head.end}\t{goods}\t{figures.text}\t{cost}\n"
         )
 
-    def _goods_of(self, row: list[str]) -> tuple[str, str]:
-        """Return what the row says of the goods, and their cost."""
-        cells = self._goods_cells(row)
-        known = self._goods.get(cells)
-        if known is None:
-            sku, isbn, title, category, written = cells
-            cost = self._cost(written.strip())
-            texts = [self._words[sku], self._isbns[isbn], self._titles[title],
-                     self._words[category]]  # fmt: skip
-            if None in texts:
-                raise RowError("too-long")
-            known = ("\t".join(map(str, texts)), cost)
-            if len(self._goods) >= _KNOWN:
-                self._goods.clear()
-            self._goods[cells] = known
-        return known
-
-    def _figures_of(self, row: list[str]) -> _Figures:
-        cells = self._figure_cells(row)
-        known = self._figured.get(cells)
-        if known is None:
-            quantity, price, amount = self._figures(row)
-            finding = None
-            if amount == 0:
-                finding = "zero-price"
-            elif self._contradicts(row, quantity, price, amount):
-                finding = "amount-differs"
-            whole, part = divmod(abs(quantity), 1000)
-            text = f"{whole}.{part:03d}\t{_written(price)}\t{_written(amount)}"
-            known = _Figures(quantity, amount, finding, text)
-            if len(self._figured) >= _KNOWN:
-                self._figured.clear()
-            self._figured[cells] = known
-        return known
-
-    def _contradicts(self, row: list[str], quantity: int, price: int, amount: int) -> bool:
-        """Tell whether price and quantity make another amount, before and after the discount."""
-        over = abs(abs(quantity * price) - 1000 * abs(amount))
-        # Unit prices are rounded to the cent: half a cent for each piece.
-        allowed = max(abs(quantity) // 2, 1000)
-        if over <= allowed or price == 0:
-            return False
-        discount = self._cents[row[self._at["discount"]].strip() or "0"]
-        return abs(abs(quantity * price) - 1000 * (abs(amount) + abs(discount or 0))) > allowed
-
-    def _cost(self, written: str) -> str:
-        if not written:
-            return NULL
-        cents = self._cents[written]
-        if cents is None or cents < 0:
-            raise RowError("bad-amount", "unit_cost")
-        return _written(cents)
-
     def _position(self, key: str, is_refund: bool, who: str) -> int:
         if is_refund:
             position = self._refunds.setdefault(key, FIRST_REFUND + len(self._refunds))
@@ -386,38 +290,6 @@ class PurchaseRows:
         if who != NULL and self._owners.setdefault(position, who) != who:
             raise RowError("two-customers")
         return position
-
-    def _figures(self, row: list[str]) -> tuple[int, int, int]:
-        """Return quantity in thousandths, unit price and amount in hundredths; signs as written."""
-        at = self._at
-        quantity = self._thousandths[row[at["quantity"]].strip() or "1"]
-        if quantity is None or abs(quantity) > _MAXIMUM_THOUSANDTHS:
-            raise RowError("bad-quantity", "quantity")
-        price_text, amount_text = row[at["unit_price"]].strip(), row[at["amount"]].strip()
-        price = self._cents[price_text] if price_text else 0
-        if price is None:
-            raise RowError("bad-amount", "unit_price")
-        if amount_text:
-            amount = self._cents[amount_text]
-            if amount is None:
-                raise RowError("bad-amount", "amount")
-            if not price_text and quantity:
-                price = (abs(amount) * 1000 + abs(quantity) // 2) // abs(quantity)
-        elif price_text:
-            discount = self._cents[row[at["discount"]].strip() or "0"]
-            if discount is None:
-                raise RowError("bad-amount", "discount")
-            gross = (abs(quantity * price) + 500) // 1000
-            amount = max(gross - abs(discount), 0) * (-1 if quantity * price < 0 else 1)
-        else:
-            raise RowError("missing-value", "amount")
-        if abs(amount) > _MAXIMUM_CENTS or abs(price) > _MAXIMUM_CENTS:
-            raise RowError("bad-amount", "amount")
-        if quantity == 0 and amount != 0:
-            raise RowError("amount-without-quantity", "quantity")
-        if quantity < 0 < amount:
-            raise RowError("signs-differ", "amount")
-        return quantity, price, amount
 
     def _named_customer(self, row: list[str]) -> tuple[str, str]:
         """Return kind and value of the first identity that the row names."""
@@ -452,18 +324,8 @@ class PurchaseRows:
         return None if found is None else str(found)
 
 
-def _written(cents: int) -> str:
-    whole, part = divmod(abs(cents), 100)
-    return f"{whole}.{part:02d}"
-
-
 def _status(cell: str) -> str | None:
     text = fold_width(cell).strip().casefold()
     if text in _CANCELLED:
         return "cancelled"
     return "refund" if text in _REFUNDED else ""
-
-
-def _isbn(cell: str) -> str | None:
-    text = tidy(cell).replace("-", "").replace(" ", "")
-    return text if _ISBN.fullmatch(text) else NULL

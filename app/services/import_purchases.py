@@ -1,6 +1,5 @@
 """Purchases of a file: staged receipts become receipts, and the cards' figures follow."""
 
-import os
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Final
@@ -27,11 +26,10 @@ from app.services import tier_settlement
 from app.services.posting import post_events
 from app.services.posting_run import pending_of
 from app.services.tier_policies_in_force import active_policies
-from app.vocabulary import Indicator, TierCause
+from app.vocabulary import TierCause
 
-
-ROWS_AT_ONCE: Final = int(os.environ.get("RAO", "20000"))
-CARDS_AT_ONCE: Final = int(os.environ.get("CAO", "2000"))
+ROWS_AT_ONCE: Final = 20_000
+CARDS_AT_ONCE: Final = 2_000
 
 
 async def write_portion(
@@ -55,12 +53,14 @@ async def write_portion(
     if upto >= import_purchases.FIRST_REFUND:
         await import_purchases.match_refunds(connection, source.id)
     await import_purchases.await_customers(connection, now)
-    await import_purchases.claim(connection, source.id, now)
-    await import_purchases.write(connection, facts, now)
+    await import_purchases.claim(connection, facts, now)
     told = await import_purchases.told(connection)
     if told["existing"]:
         rows = await import_purchases.rows_of_existing(connection)
         await imports.add_findings(connection, job.id, [(row, "receipt-exists", 0) for row in rows])
+    # From here on tills wait for these cards: what can be done before is done.
+    await import_purchases.lock_cards(connection)
+    await import_purchases.write(connection, facts, now)
     awaited = await import_purchases.awaited_keys(connection)
     if awaited:
         # A till's refund may have come before the file that brings its sale.
@@ -93,9 +93,7 @@ async def settle_portion(
         str(kind): (
             window_from(policy, today),
             # Other scores are known for a card as a whole: then its last receipt is all it takes.
-            sorted(rule.at_least for rule in policy.levels)
-            if policy.is_additive
-            else [],
+            sorted(rule.at_least for rule in policy.levels) if policy.is_additive else [],
         )
         for kind, policy in (await active_policies(session)).items()
     }
