@@ -5,7 +5,19 @@ from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy import ColumnElement, Uuid, any_, case, exists, func, literal, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Uuid,
+    and_,
+    any_,
+    case,
+    exists,
+    false,
+    func,
+    literal,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
@@ -59,24 +71,28 @@ def of(settings: Settings, kind: CustomerKind, present: Sequence[bool]) -> Compl
     )
 
 
-def _score(settings: Settings) -> ColumnElement[int]:
+def _score(
+    settings: Settings, present: Mapping[CompletenessPart, ColumnElement[bool]] = _PRESENT
+) -> ColumnElement[int]:
     """Return the score in SQL, for sets of cards; :func:`app.rules.completeness.assess` says it."""
     return case(
         (col(Customer.status) == CustomerStatus.ERASED, 0),
         *(
-            (col(Customer.kind) == kind, _score_of(settings.completeness_weights[kind]))
+            (col(Customer.kind) == kind, _score_of(settings.completeness_weights[kind], present))
             for kind in CustomerKind
         ),
         else_=0,
     )
 
 
-def _score_of(weights: Mapping[str, int]) -> ColumnElement[Any]:
+def _score_of(
+    weights: Mapping[str, int], present: Mapping[CompletenessPart, ColumnElement[bool]]
+) -> ColumnElement[Any]:
     total = sum(weights.values())
     there: ColumnElement[int] = literal(0)
     for part, weight in weights.items():
         if weight:
-            there = there + case((_PRESENT[CompletenessPart(part)], weight), else_=0)
+            there = there + case((present[CompletenessPart(part)], weight), else_=0)
     return (there * 200 + total) // (2 * total)
 
 
@@ -97,12 +113,58 @@ async def refresh(session: AsyncSession, settings: Settings, customer_ids: Seque
     return len(written.all())
 
 
-async def next_cards(session: AsyncSession, after: UUID | None, limit: int) -> Sequence[UUID]:
-    """Return the next cards in the order of ids."""
-    statement = select(col(Customer.id)).order_by(col(Customer.id)).limit(limit)
-    if after is not None:
-        statement = statement.where(col(Customer.id) > after)
-    return (await session.scalars(statement)).all()
+async def count_cards(session: AsyncSession, after: UUID, last: UUID) -> int:
+    """Return how many cards there are behind ``after``, up to ``last``."""
+    card = col(Customer.id)
+    count = select(func.count()).where(card > after, card <= last)
+    return await session.scalar(count) or 0
+
+
+async def differing(
+    session: AsyncSession, settings: Settings, after: UUID, last: UUID, limit: int
+) -> Sequence[UUID]:
+    """Return the first cards behind ``after``, up to ``last``, whose score is not right.
+
+    What lies around the cards is read in their order, not card by card; nothing is locked.
+    """
+
+    def is_among(card: Any) -> ColumnElement[bool]:
+        return and_(card > after, card <= last)
+
+    owner = col(CustomerIdentity.customer_id)
+    kinds = {
+        CompletenessPart.PHONE: IdentityKind.PHONE,
+        CompletenessPart.EMAIL: IdentityKind.EMAIL,
+    }
+    found_by = (
+        select(
+            owner,
+            *(
+                func.bool_or(col(CustomerIdentity.kind) == kind).label(str(part))
+                for part, kind in kinds.items()
+            ),
+        )
+        .where(is_among(owner))
+        .group_by(owner)
+        .subquery()
+    )
+    contact = col(CustomerContact.customer_id)
+    spoken_for = select(contact).where(is_among(contact)).group_by(contact).subquery()
+    present = {
+        **_PRESENT,
+        **{part: func.coalesce(found_by.c[str(part)], false()) for part in kinds},
+        CompletenessPart.CONTACT: spoken_for.c.customer_id.is_not(None),
+    }
+    card = col(Customer.id)
+    found = await session.scalars(
+        select(card)
+        .outerjoin(found_by, and_(found_by.c.customer_id == card, is_among(found_by.c.customer_id)))
+        .outerjoin(spoken_for, spoken_for.c.customer_id == card)
+        .where(is_among(card), col(Customer.completeness) != _score(settings, present))
+        .order_by(card)
+        .limit(limit)
+    )
+    return found.all()
 
 
 async def lock_differing(

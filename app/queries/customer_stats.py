@@ -6,7 +6,7 @@ parameters are arrays and dates that need no compiling.
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import asyncpg
@@ -19,6 +19,10 @@ COLUMNS = (
     "gross_365", "refunded_365", "net_365", "costed_365", "margin_365", "window_changes_on",
     "largest_365", "net_180", "net_prior_180",
 )  # fmt: skip
+
+BEFORE_ALL: Final = UUID(int=0)
+BEHIND_ALL: Final = UUID(int=2**128 - 1)
+"""Portions in the order of ids begin behind the one and end with the other at the latest."""
 
 # $1 is the as-of day. Days after it count too: a till's clock may be minutes ahead of midnight, and
 # a row that a night for a past day brings forward must not lose what was bought since.
@@ -172,9 +176,7 @@ DELETE FROM customer_stats AS s
 WHERE s.customer_id = ANY($1::uuid[])
     AND NOT EXISTS (SELECT 1 FROM purchase AS p WHERE p.customer_id = s.customer_id)
 """
-_NEXT_CARDS = """
-SELECT id FROM customer WHERE id > $1 ORDER BY id LIMIT $2
-"""
+_LAST_OF_NEXT = "SELECT id FROM customer WHERE id > $1 ORDER BY id OFFSET $2 - 1 LIMIT 1"
 # In the order of ids, from one index each: no receipt is looked up for its own sake.
 _DIFFERING = f"""
 WITH {_aggregated("customer_id > $2 AND customer_id <= $3")}
@@ -243,9 +245,15 @@ async def lock_cards(connection: "asyncpg.Connection[Any]", customer_ids: Sequen
     await connection.execute(_LOCK_CARDS, list(customer_ids))
 
 
-async def next_cards(connection: "asyncpg.Connection[Any]", after: UUID, limit: int) -> list[UUID]:
-    """Return the next cards in the order of ids, with a purchase or not."""
-    return [row["id"] for row in await connection.fetch(_NEXT_CARDS, after, limit)]
+async def last_of_next(
+    connection: "asyncpg.Connection[Any]", after: UUID, count: int
+) -> UUID | None:
+    """Return the last of so many cards behind ``after``, in the order of ids; None for fewer.
+
+    With a purchase or not. What lies between is then read in order, without a list of it.
+    """
+    last: UUID | None = await connection.fetchval(_LAST_OF_NEXT, after, count)
+    return last
 
 
 async def differing(

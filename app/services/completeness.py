@@ -8,11 +8,16 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.config import Settings
+from app.core.database import raw_connection
 from app.queries import completeness as queries
+from app.queries import customer_stats
 from app.services import nights
 
 STEP: Final = "completeness"
 CHUNK: Final = 2_000
+"""So many cards are locked at a time."""
+COMPARED: Final = 20_000
+"""So many cards are looked at at a time."""
 
 
 async def refresh_completeness(
@@ -34,14 +39,19 @@ async def reconcile(session: AsyncSession, settings: Settings, as_of: date) -> M
     it, each time in a transaction of its own, until ``remaining`` is 0: the record of the night
     keeps the place, and only cards that are wrong are locked.
     """
-    after = await nights.place_of(session, as_of, STEP)
-    portion = await queries.next_cards(session, after, CHUNK)
-    wrong = await queries.lock_differing(session, settings, portion)
-    corrected = await queries.refresh(session, settings, wrong) if wrong else 0
-    if portion:
-        await nights.keep_place(session, as_of, STEP, portion[-1])
+    connection = await raw_connection(session)
+    after = await nights.place_of(session, as_of, STEP) or customer_stats.BEFORE_ALL
+    end = await customer_stats.last_of_next(connection, after, COMPARED)
+    last = end or customer_stats.BEHIND_ALL
+    wrong = await queries.differing(session, settings, after, last, CHUNK)
+    if len(wrong) == CHUNK:
+        last = wrong[-1]
+    locked = await queries.lock_differing(session, settings, wrong) if wrong else []
+    corrected = await queries.refresh(session, settings, locked) if locked else 0
+    checked = await queries.count_cards(session, after, last)
+    await nights.keep_place(session, as_of, STEP, last)
     return {
-        "checked": len(portion),
+        "checked": checked,
         "corrected": corrected,
-        "remaining": int(len(portion) == CHUNK),
+        "remaining": int(last != customer_stats.BEHIND_ALL),
     }

@@ -16,8 +16,6 @@ CHUNK = 2_000
 COMPARED: Final = 20_000
 """So many cards are compared with their receipts at a time."""
 
-_BEFORE_ALL: Final = UUID(int=0)
-
 
 async def refresh_due(session: AsyncSession, as_of: date) -> Mapping[str, int]:
     """Re-aggregate a portion of those who have a purchase or contact leaving the window by then.
@@ -56,11 +54,9 @@ async def rebuild(session: AsyncSession, as_of: date, after: UUID | None = None)
     meanwhile needs no rebuild: its first receipt writes its row.
     """
     connection = await raw_connection(session)
-    after = after or _BEFORE_ALL
-    cards = await customer_stats.next_cards(connection, after, COMPARED)
-    if not cards:
-        return Rebuilt(0, None)
-    last = cards[-1]
+    after = after or customer_stats.BEFORE_ALL
+    end = await customer_stats.last_of_next(connection, after, COMPARED)
+    last = end or customer_stats.BEHIND_ALL
     bought = await customer_stats.differing(connection, as_of, after, last, CHUNK)
     served = await customer_service_stats.differing(connection, as_of, after, last, CHUNK)
     for wrong in (bought, served):
@@ -71,8 +67,7 @@ async def rebuild(session: AsyncSession, as_of: date, after: UUID | None = None)
     await customer_stats.lock_cards(connection, portion)
     corrected = await customer_stats.rebuild(connection, as_of, portion)
     corrected += await customer_service_stats.refresh(connection, as_of, portion)
-    is_last = last == cards[-1] and len(cards) < COMPARED
-    return Rebuilt(corrected, None if is_last else last)
+    return Rebuilt(corrected, None if last == customer_stats.BEHIND_ALL else last)
 
 
 async def check(session: AsyncSession, as_of: date) -> Mapping[str, int]:

@@ -266,6 +266,46 @@ async def test_sql_scores_cards_as_the_rule_does(
     assert await stored_scores(database) == shown
 
 
+async def test_a_night_scores_identities_and_contacts_as_the_rule_does(
+    fresh_database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(completeness, "CHUNK", 2)
+    monkeypatch.setattr(completeness, "COMPARED", 3)
+    odd = settings.model_copy(
+        update={
+            "completeness_individual": "phone=1,email=2,gender=4,contact=8",
+            "completeness_organization": "phone=8,email=4,contact=2,terms=1",
+        }
+    )
+    fresh_database.session_info.update(dict.fromkeys(fresh_database.session_info, odd))
+    world = await build_world(fresh_database)
+    phone, email = (
+        {"kind": "phone", "value": "13800138000"}, {"kind": "email", "value": "a@example.com"},
+    )  # fmt: skip
+    wechat = {"kind": "wechat", "value": "w1"}
+    async with client_of(fresh_database, odd) as client:
+        await create_card(client, world, name="nothing")
+        await create_card(client, world, name="phone", identities=[phone])
+        await create_card(client, world, name="email", identities=[email, wechat], gender="male")
+        firm = await create_card(client, world, name="firm", kind="organization", terms={})
+        added = await client.post(
+            f"/v1/customers/{firm['id']}/contacts",
+            headers=seen(world, firm),
+            json={"name": "王", "role": "purchasing"},
+        )
+        assert added.status_code == 201, added.text
+    right = {"nothing": 0, "phone": 7, "email": 40, "firm": 20}
+    assert await stored_scores(fresh_database) == right
+    async with fresh_database.transaction() as session:
+        await session.execute(update(Customer).values(completeness=99))
+    steps = ((completeness.STEP, completeness.reconcile),)
+    report = await run_night(fresh_database.url, odd, NOON.date(), steps)
+    assert report[0].counts == {"checked": 4, "corrected": 4}
+    assert await stored_scores(fresh_database) == right
+    again = await run_night(fresh_database.url, odd, NOON.date(), steps)
+    assert again[0].counts == {"checked": 4, "corrected": 0}
+
+
 async def test_a_night_brings_old_cards_to_what_they_should_be_without_a_version(
     fresh_database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
