@@ -194,7 +194,8 @@ async def random_histories(shop: Shop, seed: int) -> list[MadeHistory]:
             is_second = chance.random() < 0.2 * number
             level = TierLevel(chance.choice(FOUR if is_second else THREE))
             held.append(Held(level, policies[is_second], at, until))
-            at = until
+            # Now and then a card has none for a while, as one that was merged and came back would.
+            at = until + timedelta(hours=6 * chance.choice([0, 0, 0, 0, 2]))
         if chance.random() < 0.8:
             last = held.pop()
             held.append(Held(last.level, last.policy_id, last.valid_from, None))
@@ -212,6 +213,14 @@ def level_before(card: MadeHistory, at: datetime) -> str | None:
     return None
 
 
+def direction(before: str, after: str) -> str:
+    """Return which way a move leads by the policy that knows the level after it."""
+    order = THREE if after in THREE else FOUR
+    if before not in order:
+        return "other"
+    return "up" if order.index(after) < order.index(before) else "down"
+
+
 def expected_table(
     cards: Sequence[MadeHistory], opens: datetime, closes: datetime
 ) -> dict[str, tuple[int, ...]]:
@@ -222,20 +231,20 @@ def expected_table(
             level = level_before(card, at)
             if level is not None:
                 rows[level][column] += 1
-        previous: str | None = None
+        previous: Held | None = None
         for one in card.held:
-            level = str(one.level)
+            is_moved = previous is not None and previous.valid_to == one.valid_from
+            if previous is not None and not is_moved:
+                assert previous.valid_to is not None
+                rows[str(previous.level)]["gone"] += opens <= previous.valid_to < closes
             if opens <= one.valid_from < closes:
-                if previous is None:
-                    rows[level]["new"] += 1
-                elif previous != level:
-                    order = THREE if level in THREE else FOUR
-                    way = "other"
-                    if previous in order:
-                        way = "up" if order.index(level) < order.index(previous) else "down"
-                    rows[previous][f"{way}_out"] += 1
-                    rows[level][f"{way}_in"] += 1
-            previous = level
+                if previous is None or not is_moved:
+                    rows[str(one.level)]["new"] += 1
+                elif previous.level != one.level:
+                    way = direction(str(previous.level), str(one.level))
+                    rows[str(previous.level)][f"{way}_out"] += 1
+                    rows[str(one.level)][f"{way}_in"] += 1
+            previous = one
         end = card.held[-1].valid_to
         if end is not None and opens <= end < closes:
             rows[str(card.held[-1].level)]["gone"] += 1
