@@ -114,10 +114,10 @@ class AllowOrigins(CORSMiddleware):
             app,
             allow_origins=settings.cors_origins,
             allow_methods=("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"),
-            allow_headers=("Authorization", "Idempotency-Key", "If-Match", "X-API-Key"),
+            allow_headers=("Authorization", "Idempotency-Key", "If-Match", "Prefer", "X-API-Key"),
             expose_headers=(
-                "Content-Disposition", "ETag", "Idempotency-Replayed", "Location", "Retry-After",
-                "X-Request-Id",
+                "Content-Disposition", "ETag", "Idempotency-Replayed", "Location",
+                "Preference-Applied", "Retry-After", "X-Request-Id",
             ),
         )  # fmt: skip
 

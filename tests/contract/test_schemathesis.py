@@ -76,6 +76,10 @@ def objects_of_the_examples(service: RunningService) -> dict[str, str]:
         merged = made("/v1/merges", **cards, fingerprint=answer.json()["fingerprint"])
         product = made("/v1/products", sku="BK-1", title="江南小巷的清晨", category="文学")
         school = made("/v1/customers", kind="organization", name="第三中学")
+        followed = client.get(
+            "/v1/reports/tier-distribution", headers=world.headers("admin", Prefer="respond-async")
+        )
+        assert followed.status_code == 202, followed.text
         person = client.post(
             f"/v1/customers/{school['id']}/contacts",
             headers=world.headers("admin", If_Match='"v1"'),
@@ -116,6 +120,7 @@ def objects_of_the_examples(service: RunningService) -> dict[str, str]:
                 "id"
             ],
             "0193a1c2-d3e4-7f00-8000-000000000006": product["id"],
+            "0193a1c2-d3e4-7f00-8000-00000000001d": followed.json()["id"],
             "0193a1c2-d3e4-7f00-8000-000000000007": machine["id"],
             "0193a1c2-d3e4-7f00-8000-000000000008": made(f"/v1/api-clients/{machine['id']}/keys")[
                 "id"
