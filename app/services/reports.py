@@ -41,6 +41,8 @@ JOB: Final = "report"
 """The name under which the making of a report is queued."""
 AT_ONCE_SECONDS: Final = 1.5
 """How long a request tries to make a report itself; what remains of two seconds is for the rest."""
+PATIENCE_SECONDS: Final = 60.0
+"""How long who asks again is sent to a report that was begun, or waits for a worker."""
 KEPT_DAYS: Final = 7
 _OPEN: Final = (ReportStatus.QUEUED, ReportStatus.RUNNING)
 _CANCELED: Final = "57014"
@@ -103,7 +105,8 @@ async def ask(
 
     ``parameters`` are JSON and say everything, the day included: a worker makes it later.
     ``in_background`` leaves it to a worker without a try. While the same is being made already,
-    that report is the answer. ``policy_id`` and ``fingerprint`` say what a simulation is of.
+    that report is the answer; where no worker has taken it up for a while, it is tried once more
+    at once. ``policy_id`` and ``fingerprint`` say what a simulation is of.
     """
     question = {
         **parameters,
@@ -123,13 +126,19 @@ async def ask(
         expires_at=clock.now() + timedelta(days=KEPT_DAYS),
     )
     under_way = await _newest_alike(session, report, _OPEN)
-    if under_way is not None:
+    if under_way is not None and (in_background or _is_promising(under_way)):
         return Asked(None, under_way)
     if not in_background:
         result = await _made_at_once(session, settings, wanted, question)
         if result is not None:
             return Asked(result, await _kept(session, report, result) if wanted.is_kept else None)
     return Asked(None, await _queued(session, report))
+
+
+def _is_promising(report: Report) -> bool:
+    """Tell whether a worker may well be at it; without one, quick reports are answered too."""
+    last_sign = report.started_at or report.created_at
+    return last_sign > clock.now() - timedelta(seconds=PATIENCE_SECONDS)
 
 
 async def _made_at_once(

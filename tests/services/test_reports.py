@@ -230,6 +230,26 @@ async def test_the_same_question_is_made_once_while_it_waits_or_is_made(
     assert len(await jobs(database)) == 3
 
 
+async def test_a_report_that_no_worker_takes_up_is_tried_at_once_again(
+    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = datetime(2026, 11, 21, tzinfo=UTC)
+    with clock.using(FixedClock(start)):
+        waiting = (await ask(database, settings, Making(), in_background=True)).report
+    assert waiting is not None
+    with clock.using(FixedClock(start + timedelta(seconds=61))):
+        quick = await ask(database, settings, Making())
+        preferring = await ask(database, settings, Making(), in_background=True)
+        monkeypatch.setattr(reports, "AT_ONCE_SECONDS", -1)
+        slow = await ask(database, settings, Making())
+
+    assert quick.result == {"sum": "12.50"}
+    assert preferring.report is not None
+    assert slow.report is not None
+    assert preferring.report.id == slow.report.id == waiting.id
+    assert (await rows(database), len(await jobs(database))) == (1, 1)
+
+
 async def test_many_who_ask_the_same_at_the_same_moment_get_one_report(
     fresh_database: Database, settings: Settings
 ) -> None:
