@@ -16,9 +16,10 @@ from app.core.database import Database
 from app.core.queue import enqueue, read_payload
 from app.jobs import worker
 from app.jobs.nightly import STEPS, newest_due_night
-from app.jobs.registry import JOBS, NIGHT, Job, JobContext
+from app.jobs.registry import AT_ONCE_AT_MOST, JOBS, NIGHT, Job, JobContext
 from app.jobs.worker import queue_due_night, run_worker
 from app.services import nights
+from app.services.reports import JOB as REPORT
 
 PATIENCE_SECONDS = 15.0
 
@@ -156,6 +157,57 @@ async def test_a_job_that_keeps_failing_is_held_for_inspection_without_its_words
         await until(is_held)
 
     assert len(job.calls) == 3
+
+
+async def test_a_job_is_told_that_it_is_tried_for_the_last_time(
+    fresh_database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "_FIRST_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(worker, "_POLL", timedelta(seconds=0.1))
+    monkeypatch.setattr(worker, "MAXIMUM_ATTEMPTS", 3)
+    told: list[bool] = []
+
+    async def fails(context: JobContext, _payload: Mapping[str, Any]) -> None:
+        told.append(context.is_last_try)
+        raise LookupError
+
+    async def is_held() -> bool:
+        return [status for status, _ in await statuses(fresh_database, "fails")] == ["failed"]
+
+    await add(fresh_database, "fails")
+    async with working(fresh_database, settings, {"fails": fails}):
+        await until(is_held)
+
+    assert told == [False, False, True]
+
+
+async def test_no_more_reports_are_made_at_the_same_time_than_the_database_bears(
+    fresh_database: Database, settings: Settings
+) -> None:
+    inside: list[int] = [0]
+    most: list[int] = [0]
+    done: list[str] = []
+
+    async def makes_a_report(_context: JobContext, payload: Mapping[str, Any]) -> None:
+        inside[0] += 1
+        most[0] = max(most[0], inside[0])
+        await asyncio.sleep(0.1)
+        inside[0] -= 1
+        done.append(payload["report_id"])
+
+    async def all_are_made() -> bool:
+        return len(done) == 5
+
+    for number in range(5):
+        await add(fresh_database, REPORT, report_id=str(number))
+    async with (
+        working(fresh_database, settings, {REPORT: makes_a_report}),
+        working(fresh_database, settings, {REPORT: makes_a_report}),
+    ):
+        await until(all_are_made)
+
+    assert sorted(done) == ["0", "1", "2", "3", "4"]
+    assert most == [AT_ONCE_AT_MOST[REPORT]]
 
 
 async def test_a_payload_nobody_can_read_holds_up_nothing_else(

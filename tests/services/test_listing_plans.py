@@ -1,6 +1,7 @@
 """Lists that grow for ever are read in the order of an index, whichever filter is used."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -20,8 +21,9 @@ from app.services.exporting.contacts import ContactTable
 from app.services.exporting.receipts import ReceiptTable
 from app.services.interactions import list_next_steps
 from app.services.pos_intake import list_events
+from app.services.reports import list_reports
 from app.services.unattached_interactions import list_unattached
-from app.vocabulary import Action, ActorKind, EventStatus
+from app.vocabulary import Action, ActorKind, EventStatus, ReportKind
 
 Listing = Callable[[AsyncSession], Awaitable[Any]]
 NOW = clock.now()
@@ -144,6 +146,31 @@ async def test_a_list_is_read_in_the_order_of_an_index(
     async with database.transaction() as session:
         known = "SELECT count(*) FROM pg_indexes WHERE indexname = :index"
         assert await session.scalar(text(known), {"index": index}) == 1
+
+
+def report_jobs(*, after: bool = False, store_ids: frozenset[UUID] | None = None) -> Listing:
+    """Return a listing of reports."""
+    place = [NOW.isoformat(), str(new_id())] if after else None
+    actor = replace(MANAGER, store_ids=store_ids)
+    return lambda session: list_reports(
+        session, actor, [ReportKind.CONCENTRATION], limit=50, after=place
+    )
+
+
+@pytest.mark.parametrize(
+    "listing",
+    [
+        pytest.param(report_jobs(), id="reports"),
+        pytest.param(report_jobs(after=True), id="next page"),
+        pytest.param(report_jobs(store_ids=frozenset({new_id()})), id="of stores"),
+    ],
+)
+async def test_reports_are_read_in_the_order_of_their_index(
+    database: Database, listing: Listing
+) -> None:
+    plan = await plan_of(database, listing)
+    assert "using ix_report_created_at_id" in plan
+    assert "Sort" not in plan
 
 
 def receipts_of(**filters: Any) -> Listing:
