@@ -171,8 +171,14 @@ def _ends(held: Held, step: Step) -> bool:
 
 
 def _without(policy: Policy, held: Held) -> Held:
-    """Return what a card held before its tier was earned."""
-    return held.before or Held(policy.levels[-1].level, held.since)
+    """Return what a card held before its tier was earned.
+
+    What another policy held for more is nothing to go back to.
+    """
+    before = held.before
+    while before is not None and policy.rank(before.level) >= policy.rank(held.level):
+        before = before.before
+    return before or Held(policy.levels[-1].level, held.since)
 
 
 def _lifted(held: Held | None, level: TierLevel, since: date, purchase_id: UUID | None) -> Held:

@@ -78,7 +78,11 @@ async def history(shop: Shop, customer_id: UUID) -> list[tuple[str, str]]:
         rows = await session.scalars(
             select(TierAssignment)
             .where(col(TierAssignment.customer_id) == customer_id)
-            .order_by(col(TierAssignment.valid_to).nulls_last(), col(TierAssignment.valid_from))
+            .order_by(
+                col(TierAssignment.valid_to).nulls_last(),
+                col(TierAssignment.valid_from),
+                col(TierAssignment.id),
+            )
         )
         return [(str(row.level), str(row.cause)) for row in rows]
 

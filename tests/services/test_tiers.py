@@ -46,7 +46,9 @@ async def history(shop: Shop) -> list[tuple[str, str]]:
         rows = (
             await session.scalars(
                 select(TierAssignment).order_by(
-                    col(TierAssignment.valid_to).nulls_last(), col(TierAssignment.valid_from)
+                    col(TierAssignment.valid_to).nulls_last(),
+                    col(TierAssignment.valid_from),
+                    col(TierAssignment.id),
                 )
             )
         ).all()
