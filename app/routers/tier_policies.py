@@ -33,7 +33,7 @@ from app.web.answers import (
 from app.web.dependencies import Allow, Idempotent, SessionDep, SettingsDep
 from app.web.documentation import SIGNED_IN, problems
 from app.web.pagination import Cursor, Limit, Page
-from app.web.parameters import PolicyId
+from app.web.parameters import DraftId, PolicyId, TriedDraftId, WaitingPolicyId
 from app.web.preconditions import IfMatch, seen_version, set_etag
 from app.web.report_answers import ON_ASKING_FOR_REPORT, InBackground, report_answer
 from app.web.route import HuikeRoute
@@ -136,7 +136,7 @@ async def update_tier_policy(
     responses=problems(*MOVING),
 )
 async def delete_tier_policy(
-    policy_id: PolicyId, actor: Author, session: SessionDep, if_match: IfMatch = None
+    policy_id: DraftId, actor: Author, session: SessionDep, if_match: IfMatch = None
 ) -> None:
     """Throw a draft away with its simulations; what was approved stays."""
     await tier_policies.delete_draft(session, actor, policy_id, seen_version(if_match))
@@ -209,7 +209,7 @@ async def list_tier_policy_simulations(
     responses=problems(*ON_CHANGING, "invalid-transition", "simulation-required", "conflict"),
 )
 async def publish_tier_policy(
-    policy_id: PolicyId,
+    policy_id: TriedDraftId,
     body: TierPolicyPublish,
     actor: Author,
     session: SessionDep,
@@ -236,7 +236,7 @@ async def publish_tier_policy(
     responses=problems(*MOVING),
 )
 async def retract_tier_policy(
-    policy_id: PolicyId,
+    policy_id: WaitingPolicyId,
     actor: Author,
     session: SessionDep,
     response: Response,

@@ -203,7 +203,7 @@ def not_a_draft(status: PolicyStatus) -> ConflictError:
         code="invalid-transition",
         detail_zh=f"该版本{status.label.zh}：已批准的内容不再修改。"
         "请以 copy_of 新建草稿，或在生效前撤回。",
-        members={"status": str(status)},
+        members={"policy_status": str(status)},
     )
 
 

@@ -95,7 +95,7 @@ async def retract(session: AsyncSession, actor: Actor, policy_id: UUID, seen: in
             "Only a version that waits for its day can be retracted.",
             code="invalid-transition",
             detail_zh="只有已批准待生效的版本才能撤回。",
-            members={"status": str(policy.status)},
+            members={"policy_status": str(policy.status)},
         )
     policy.status = PolicyStatus.DRAFT
     policy.approved_by_id = None

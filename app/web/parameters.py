@@ -71,6 +71,15 @@ ReportId = Annotated[UUID, _id("The id of a report.", "0193a1c2-d3e4-7f00-8000-0
 PolicyId = Annotated[
     UUID, _id("The id of a version of a tier policy.", "0193a1c2-d3e4-7f00-8000-00000000e001")
 ]
+DraftId = Annotated[
+    UUID, _id("The id of a draft of a tier policy.", "0193a1c2-d3e4-7f00-8000-00000000e002")
+]
+TriedDraftId = Annotated[
+    UUID, _id("The id of a draft that was simulated.", "0193a1c2-d3e4-7f00-8000-00000000e003")
+]
+WaitingPolicyId = Annotated[
+    UUID, _id("The id of a version that waits.", "0193a1c2-d3e4-7f00-8000-00000000e004")
+]
 KeyId = Annotated[UUID, _id("The id of a key of it.", "0193a1c2-d3e4-7f00-8000-000000000008")]
 
 ReviewedCardId = Annotated[

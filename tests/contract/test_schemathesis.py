@@ -6,12 +6,15 @@ import subprocess
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from app.core import clock
+from app.core.config import Settings
 from tests.support.events import sale
 from tests.support.service import PASSWORD, RunningService
 from tests.support.world import signed
@@ -89,7 +92,25 @@ def objects_of_the_examples(service: RunningService) -> dict[str, str]:
             "/v1/custom-fields",
             kind="individual", code="school", label_en="School", label_zh="学校", type="text",
         )  # fmt: skip
+
+        def policy(scope: str, *moves: tuple[str, dict[str, Any] | None]) -> str:
+            made_policy = made("/v1/tier-policies", scope=scope, name="三级", preset="bookshop")
+            for move, body in moves:
+                answer = client.post(
+                    f"/v1/tier-policies/{made_policy['id']}/{move}",
+                    headers=world.headers("admin", If_Match='"v1"'),
+                    json=body,
+                )
+                assert answer.is_success, answer.text
+            return str(made_policy["id"])
+
+        soon = (clock.today(Settings(_env_file=None).zone) + timedelta(days=30)).isoformat()
+        waiting = policy("organization", ("simulate", None), ("publish", {"effective_on": soon}))
         return {
+            "0193a1c2-d3e4-7f00-8000-00000000e001": policy("individual"),
+            "0193a1c2-d3e4-7f00-8000-00000000e002": policy("individual"),
+            "0193a1c2-d3e4-7f00-8000-00000000e003": policy("individual", ("simulate", None)),
+            "0193a1c2-d3e4-7f00-8000-00000000e004": waiting,
             ORGANIZATION: school["id"],
             ANOTHER: made("/v1/customers", kind="individual", name="戊")["id"],
             "0193a1c2-d3e4-7f00-8000-00000000c004": person["id"],
