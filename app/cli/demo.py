@@ -18,7 +18,8 @@ from app.cli.shared import (
 if TYPE_CHECKING:
     from app.core.config import Settings
     from app.core.runtime import Addresses, StopSignals
-    from app.demo.load import DemoSummary, ShowcaseSale
+    from app.demo.load import DemoSummary
+    from app.demo.showcase import ShowcaseSale
 
 DEMO_PASSWORD_VARIABLE = "HUIKE_DEMO_PASSWORD"  # noqa: S105 - the name of a variable
 
@@ -58,7 +59,7 @@ def demo_sale(
 
     async def work(_signals: "StopSignals") -> None:
         from app.core.runtime import CannotStartError, running_address
-        from app.demo.load import showcase_sale
+        from app.demo.showcase import showcase_sale
         from app.demo.till import signed_request
 
         base = (url or running_address(settings.data_dir) or base_url_of(settings)).rstrip("/")
@@ -74,6 +75,40 @@ def demo_sale(
             print(request.curl())
             return
         await _send(request.url, request.headers, request.body)
+
+    run_work(settings, work)
+
+
+@app.command("demo-tiers")
+def demo_tiers(
+    url: Annotated[
+        str | None, typer.Option(help="The service; default: the one `huike run` started.")
+    ] = None,
+) -> None:
+    """Try two tier policies out on the demo chain, catch a hollow account, explain a tier."""
+    settings = read_settings()
+
+    async def work(_signals: "StopSignals") -> None:
+        from app.core.runtime import CannotStartError, running_address
+        from app.demo.showcase import hollow_sale
+        from app.demo.tier_tour import TourError, tour
+
+        base = (url or running_address(settings.data_dir) or base_url_of(settings)).rstrip("/")
+        kept = settings.data_dir / "demo-password"
+        password = kept.read_text(encoding="utf-8").strip() if kept.exists() else None
+        if password is None:
+            raise CannotStartError("There is no demo chain here. Load it with: huike demo")
+        async with open_database(settings) as database:
+            try:
+                sale = await hollow_sale(database)
+            except LookupError as error:
+                raise CannotStartError(
+                    "The demo chain is not in this database. Load it with: huike demo"
+                ) from error
+        try:
+            await tour(base, password, sale)
+        except TourError as error:
+            raise CannotStartError(str(error)) from error
 
     run_work(settings, work)
 
@@ -113,7 +148,8 @@ async def _load_demo(
 
     from app.core import clock
     from app.core.runtime import kept_secret
-    from app.demo.load import load_demo, showcase_sale
+    from app.demo.load import load_demo
+    from app.demo.showcase import showcase_sale
 
     wanted = from_environment(DEMO_PASSWORD_VARIABLE)
     password = kept_secret(

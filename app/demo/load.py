@@ -11,7 +11,6 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -25,7 +24,6 @@ from app.core.config import Settings
 from app.core.database import Database
 from app.core.ids import new_id
 from app.demo.chain import build_chain
-from app.demo.customers import SHOWCASE_MEMBER_NUMBER
 from app.demo.events import event_of
 from app.demo.founding import founding_rows, source_facts
 from app.demo.load_relations import Places, load_relations
@@ -36,10 +34,7 @@ from app.models import (
     CustomerIdentity,
     Identity,
     OutboxEvent,
-    Product,
     Purchase,
-    Source,
-    SourceSecret,
     Store,
 )
 from app.schemas.pos_events import RefundEvent, SaleEvent
@@ -60,8 +55,6 @@ from app.vocabulary import (
 
 log = structlog.get_logger()
 CLOSING = time(23, 59, 30)
-SHOWCASE_SOURCE = "till-s01-1"
-SHOWCASE_PRICE = Decimal("58.00")
 # A year of the demo has receipts that wait for their card, and none that anything is wrong with.
 _EXPECTED = frozenset({EventStatus.APPLIED, EventStatus.AWAITING_CUSTOMER})
 LOAD_LOCK = zlib.crc32(b"huike demo chain")
@@ -74,16 +67,6 @@ class DemoSummary:
     was_loaded: bool
     customers: int
     receipts: int
-
-
-@dataclass(frozen=True, slots=True)
-class ShowcaseSale:
-    """A sale that lifts a named customer, ready to be signed and sent."""
-
-    source_code: str
-    secret: str
-    event: Mapping[str, Any]
-    customer_name: str
 
 
 async def load_demo(
@@ -121,70 +104,6 @@ async def _summary(session: AsyncSession, *, was_loaded: bool) -> DemoSummary:
     customers = await session.scalar(in_use) or 0
     receipts = await session.scalar(select(func.count()).select_from(Purchase)) or 0
     return DemoSummary(was_loaded, customers, receipts)
-
-
-async def showcase_sale(database: Database) -> ShowcaseSale:
-    """Return a sale of one novel to the showcase customer, at this moment, with a fresh number.
-
-    Raises:
-        LookupError: the demo chain is not in this database.
-    """
-    now = clock.now()
-    number = f"D{now:%Y%m%d%H%M%S}"
-    async with database.transaction() as session:
-        row = (
-            await session.execute(
-                select(
-                    col(SourceSecret.secret),
-                    col(Store.code),
-                    col(Customer.name),
-                    col(Source.currency),
-                )
-                .join(Source, col(Source.id) == col(SourceSecret.source_id))
-                .join(Store, col(Store.id) == col(Source.store_id))
-                .join(
-                    Identity,
-                    (col(Identity.kind) == IdentityKind.MEMBER_NUMBER)
-                    & (col(Identity.value) == SHOWCASE_MEMBER_NUMBER),
-                )
-                .join(Customer, col(Customer.id) == col(Identity.customer_id))
-                .where(col(Source.code) == SHOWCASE_SOURCE, col(SourceSecret.revoked_at).is_(None))
-                .limit(1)
-            )
-        ).first()
-        sku = await session.scalar(
-            select(col(Product.sku))
-            .where(col(Product.category) == "literature", col(Product.list_price) == SHOWCASE_PRICE)
-            .order_by(col(Product.sku))
-            .limit(1)
-        )
-    if row is None or sku is None:
-        raise LookupError("the demo chain is not in this database")
-    price = str(SHOWCASE_PRICE)
-    return ShowcaseSale(
-        source_code=SHOWCASE_SOURCE,
-        secret=row[0],
-        customer_name=row[2],
-        event={
-            "type": "sale",
-            "event_id": f"{SHOWCASE_SOURCE}-{number}",
-            "occurred_at": now.isoformat(timespec="seconds"),
-            "store": row[1],
-            "receipt_number": number,
-            "currency": row[3],
-            "customer": {"kind": "member_number", "value": SHOWCASE_MEMBER_NUMBER},
-            "lines": [
-                {
-                    "line_number": 1,
-                    "sku": sku,
-                    "quantity": "1",
-                    "unit_price": price,
-                    "amount": price,
-                }
-            ],
-            "total": price,
-        },
-    )
 
 
 class _Loader:

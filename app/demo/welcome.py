@@ -5,8 +5,8 @@ import shlex
 import sys
 from pathlib import Path
 
-from app.demo.load import ShowcaseSale
 from app.demo.shops import STAFF
+from app.demo.showcase import ShowcaseSale
 from app.demo.till import signed_request
 
 

@@ -15,7 +15,8 @@ from app.core.config import Settings
 from app.core.database import Database
 from app.core.ids import new_id
 from app.demo import build_chain
-from app.demo.load import load_demo, showcase_sale
+from app.demo.load import load_demo
+from app.demo.showcase import showcase_sale
 from app.jobs.upkeep import rebuild_statistics
 from app.models import (
     CustomerContact,

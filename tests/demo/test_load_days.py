@@ -10,7 +10,8 @@ from app.core.config import Settings
 from app.core.database import Database
 from app.core.ids import new_id
 from app.demo import DemoChain
-from app.demo.load import load_demo, showcase_sale
+from app.demo.load import load_demo
+from app.demo.showcase import showcase_sale
 from app.demo.values import DemoSale
 from app.models import Product, Purchase, Store
 from tests.demo.figures import LOAD_DAYS, chain_of

@@ -4,8 +4,8 @@ import shlex
 
 import pytest
 
-from app.demo.load import ShowcaseSale
 from app.demo.shops import STAFF
+from app.demo.showcase import ShowcaseSale
 from app.demo.welcome import sign_ins, welcome
 from app.vocabulary import Role
 
