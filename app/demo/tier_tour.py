@@ -78,7 +78,7 @@ async def _compare(client: httpx.AsyncClient, console: Console) -> None:
 
 async def _simulated(client: httpx.AsyncClient, path: str) -> Mapping[str, Any]:
     """Return a simulation, waiting for a worker where the service leaves it to one."""
-    asked = await client.post(f"{path}/simulate")
+    asked = await client.post(f"{path}/simulate", headers={"Idempotency-Key": str(new_id())})
     found = await _answer(asked)
     until = clock.monotonic_seconds() + PATIENCE_SECONDS
     while asked.status_code == httpx.codes.ACCEPTED and found["status"] != "done":
@@ -107,9 +107,8 @@ def _show_simulation(console: Console, name: str, found: Mapping[str, Any]) -> N
             title = ""
         levels.add_section()
     console.print(levels)
-    console.print(
-        _matrix(found["transitions"]["in_the_end"], f"{name}: who moves where, in the end")
-    )
+    for when, title in (("at_once", "at once"), ("in_the_end", "in the end")):
+        console.print(_matrix(found["transitions"][when], f"{name}: who moves where, {title}"))
     costs = found["benefit_costs"]
     console.print(
         f"Benefits a year: {costs['before']} now, {costs['in_the_end']} in the end"
@@ -175,7 +174,7 @@ async def _explain(client: httpx.AsyncClient, console: Console) -> None:
     found = await _answer(
         await client.post("/v1/customers/search", json={"query": SHOWCASE_MEMBER_NUMBER})
     )
-    customer_id = found["items"][0]["customer"]["id"]
+    customer_id = found["items"][0]["id"]
     tier = await _answer(await client.get(f"/v1/customers/{customer_id}/tier"))
     console.print(tier["explanation"]["sentences"]["en"])
     console.print(tier["explanation"]["sentences"]["zh"])

@@ -21,8 +21,10 @@ from app.services import (
     nights,
     search_keys,
     statistics,
+    tier_calibrations,
     tier_nights,
     tier_overrides,
+    tier_policy_publishing,
     tier_reviews,
 )
 
@@ -39,6 +41,13 @@ Portion: TypeAlias = Callable[[AsyncSession, Settings, date], Awaitable[Mapping[
 
 async def _metrics(session: AsyncSession, settings: Settings, as_of: date) -> Mapping[str, int]:
     return await statistics.refresh_due(session, as_of)
+
+
+async def _tier_policies(
+    session: AsyncSession, settings: Settings, as_of: date
+) -> Mapping[str, int]:
+    counts = await tier_policy_publishing.activate_due(session, settings, as_of)
+    return {**counts, **await tier_calibrations.calibrate_active(session, settings, as_of)}
 
 
 async def _housekeeping(
@@ -68,6 +77,7 @@ async def _duplicates(session: AsyncSession, settings: Settings, as_of: date) ->
 
 STEPS: Final[tuple[tuple[str, Portion], ...]] = (
     ("metrics", _metrics),
+    ("tier_policies", _tier_policies),
     ("tier_overrides", tier_overrides.end_overrides),
     (tier_reviews.STEP, tier_reviews.lapse_outdated),
     ("tiers", tier_nights.reconcile),

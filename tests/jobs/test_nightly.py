@@ -107,8 +107,8 @@ async def recorded(database: Database) -> dict[str, NightStep]:
 
 async def test_the_steps_of_a_night_and_their_order() -> None:
     assert [name for name, _ in STEPS] == [
-        "metrics", "tier_overrides", "tier_reviews", "tiers", "tier_notices", "tier_evaluation",
-        "completeness", "search", "duplicates", "housekeeping", "erasures",
+        "metrics", "tier_policies", "tier_overrides", "tier_reviews", "tiers", "tier_notices",
+        "tier_evaluation", "completeness", "search", "duplicates", "housekeeping", "erasures",
     ]  # fmt: skip
 
 
@@ -257,6 +257,7 @@ async def test_the_same_night_twice_gives_the_same_result(
 
         assert counts_of(first) == {
             "metrics": {"refreshed": 2},
+            "tier_policies": {},
             "tier_overrides": {},
             "tier_reviews": {},
             "tiers": {"moved": 1},
@@ -281,6 +282,7 @@ async def test_the_same_night_twice_gives_the_same_result(
 
         assert counts_of(second) == {
             "metrics": {},
+            "tier_policies": {},
             "tier_overrides": {},
             "tier_reviews": {},
             "tiers": {},
