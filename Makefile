@@ -69,7 +69,7 @@ format: $(INSTALLED) ## Format the code and sort its imports.
 .PHONY: bench
 bench: $(INSTALLED) ## Measure the hot paths: bench/results*.md.
 	@$(BIN)/python -m bench
-	@for part in duplicates exports merges; do $(BIN)/python -m bench.$$part; done
+	@for part in duplicates exports merges night; do $(BIN)/python -m bench.$$part; done
 
 ##@ Checks
 
