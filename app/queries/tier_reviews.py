@@ -60,10 +60,10 @@ LEFT JOIN tier_assignment AS t ON t.customer_id = r.customer_id AND t.valid_to I
 WHERE r.customer_id = ANY($1::uuid[]) AND r.status = 'open'
 """
 _IS_TAKEN_BACK = """
-SELECT EXISTS (
-    SELECT FROM purchase
-    WHERE customer_id = $1
-        AND (id = $2 AND status <> 'posted' OR refund_of_id = $2 AND status = 'posted'))
+SELECT NOT EXISTS (
+        SELECT FROM purchase WHERE customer_id = $1 AND id = $2 AND status = 'posted')
+    OR EXISTS (
+        SELECT FROM purchase WHERE customer_id = $1 AND refund_of_id = $2 AND status = 'posted')
 """
 _WAITING = """
 SELECT r.customer_id, r.next_level, c.kind, t.level,
@@ -119,7 +119,7 @@ async def candidates(
 async def is_taken_back(
     connection: "asyncpg.Connection[Any]", customer_id: UUID, purchase_id: UUID
 ) -> bool:
-    """Tell whether a purchase of a card was voided, or refunded in part."""
+    """Tell whether a card's purchase is not there any more, voided, or refunded in part."""
     is_so: bool = await connection.fetchval(_IS_TAKEN_BACK, customer_id, purchase_id)
     return is_so
 

@@ -16,7 +16,7 @@ from app.queries import import_undo as queries
 from app.queries.imports import touched_cards
 from app.rules.access import SYSTEM
 from app.rules.tiering import Step
-from app.services import completeness, search_keys, tier_settlement
+from app.services import completeness, search_keys, tier_reviews, tier_settlement
 from app.services.import_card_changes import restored
 from app.services.import_runs import count, end
 from app.services.imports import OBJECT_TYPE, lock_import
@@ -134,5 +134,6 @@ async def _settle(
     await tier_settlement.settle(
         session, settings, {card: [Step(sale, Decimal(0), None)] for card, sale in last.items()}
     )
+    await tier_reviews.lapse_outdated_of(session, settings, cards)
     job.settled_to = cards[-1]
     return True

@@ -17,7 +17,7 @@ from app.queries import tiers as queries
 from app.rules import tiering
 from app.rules.tier_policies import Figures, Policy
 from app.rules.tiering import Step
-from app.services import tier_moves, tier_settlement
+from app.services import tier_moves, tier_reviews, tier_settlement
 from app.services.tier_moves import ByHand
 from app.services.tier_policies_in_force import active_policies
 from app.vocabulary import CustomerKind, PurchaseKind, PurchaseStatus, TierCause, TierLevel
@@ -54,8 +54,9 @@ async def decide(
     held = {one: tier_moves.held_now(rows[one], settings.zone, policy) for one in ids}
     standing = await _joint(connection, settings, policy, ids)
     in_order = [held[one] for one in ids]
-    # Whose upgrade waits for a person does not get it by a merge: the night asks again.
+    # Whose upgrade waits for a person, or would, does not get it by a merge: the night asks.
     may_rise = not any(row["has_review"] for row in rows.values())
+    may_rise = may_rise and not tier_reviews.looks_hollow(policy, standing)
     level, purchase_id = tiering.joined(policy, in_order, policy.score(standing), may_rise=may_rise)
     before = {one: held[one].level for one in ids}
     heir_of = tiering.inherited(policy, in_order, level)
@@ -153,7 +154,11 @@ async def _joint(
     customer_ids: Sequence[UUID],
 ) -> Figures:
     return await tier_figures.joint(
-        connection, policy.window_days, clock.today(settings.zone), customer_ids, policy.looks_at
+        connection,
+        policy.window_days,
+        clock.today(settings.zone),
+        customer_ids,
+        policy.looks_at | tier_reviews.NEEDED,
     )
 
 
@@ -177,8 +182,9 @@ async def _go_on(
     if held.is_locked:
         return False
     standing = await _joint(connection, settings, policy, [survivor])
-    earned = policy.earned(policy.score(standing)).level
-    level = max(base, earned, key=policy.rank)
+    level = base
+    if not tier_reviews.looks_hollow(policy, standing):
+        level = max(base, policy.earned(policy.score(standing)).level, key=policy.rank)
     if level != held.level:
         move = tier_moves.assignment_row(
             policy, standing, survivor, level, TierCause.MERGED, None, standing.as_of

@@ -19,7 +19,7 @@ from app.queries import customer_stats, outbox, tier_figures, trail
 from app.queries import tier_reviews as queries
 from app.rules import hollow_accounts
 from app.rules.hollow_accounts import HollowEvidence
-from app.rules.tier_policies import Policy, References
+from app.rules.tier_policies import Figures, Policy, References
 from app.rules.tier_reviews import OpenReview, Refusal, Rise, Verdict, is_called_for, judge
 from app.services import nights
 from app.services.tier_policies_in_force import active_policies
@@ -36,7 +36,8 @@ STEP: Final = "tier_reviews"
 OBJECT_TYPE: Final = "tier_review"
 """What the audit trail calls a review."""
 CHUNK: Final = 1_000
-_NEEDED: Final = frozenset({Indicator.SERVICE_COST})
+NEEDED: Final = frozenset({Indicator.SERVICE_COST})
+"""What evidence looks at beside the figures that are always there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,11 @@ class Standing:
     policy: Policy
     level: TierLevel
     earned: TierLevel
+
+
+def looks_hollow(policy: Policy, figures: Figures) -> bool:
+    """Tell whether a rise of a card with these figures, cost to serve included, would be held."""
+    return _evidence_of(policy, figures) is not None
 
 
 async def hold(
@@ -123,6 +129,14 @@ async def lapse_all(session: AsyncSession, customer_ids: Sequence[UUID]) -> None
     await _lapse(await raw_connection(session), clock.now(), customer_ids)
 
 
+async def lapse_outdated_of(
+    session: AsyncSession, settings: Settings, customer_ids: Sequence[UUID]
+) -> int:
+    """End the reviews of these locked cards that have nothing to decide; return how many."""
+    outdated = await _outdated(session, settings, customer_ids)
+    return await _lapse(await raw_connection(session), clock.now(), outdated)
+
+
 async def lapse_outdated(
     session: AsyncSession, settings: Settings, as_of: date
 ) -> Mapping[str, int]:
@@ -141,7 +155,7 @@ async def lapse_outdated(
     if portion:
         # Only then are they read: what a till did to a card while we waited for it counts.
         await customer_stats.lock_cards(connection, portion)
-        lapsed = await _lapse(connection, clock.now(), await _outdated(session, settings, portion))
+        lapsed = await lapse_outdated_of(session, settings, portion)
         await nights.keep_place(session, as_of, STEP, portion[-1])
     return {
         "looked_at": len(portion),
@@ -167,15 +181,14 @@ async def _outdated(
             policy.window_days,
             today,
             [row["customer_id"] for row in of_kind],
-            policy.looks_at | _NEEDED,
+            policy.looks_at | NEEDED,
             is_current=True,
         )
-        references = _references_of(policy)
         for row in of_kind:
             of_card = figures[row["customer_id"]]
             earned = policy.earned(policy.score(of_card)).level
             level, asked = TierLevel(row["level"]), TierLevel(row["next_level"])
-            is_sound = references is None or hollow_accounts.evidence(of_card, references) is None
+            is_sound = not looks_hollow(policy, of_card)
             if is_sound or not is_called_for(policy, asked, level, earned):
                 found.append(row["customer_id"])
     return found
@@ -183,6 +196,11 @@ async def _outdated(
 
 def _references_of(policy: Policy) -> References | None:
     return policy.calibration.references if policy.calibration is not None else None
+
+
+def _evidence_of(policy: Policy, figures: Figures) -> HollowEvidence | None:
+    references = _references_of(policy)
+    return None if references is None else hollow_accounts.evidence(figures, references)
 
 
 async def _evidence(
@@ -195,18 +213,16 @@ async def _evidence(
     """Return why cards are hollow, of those that are: a statement for each policy."""
     found: dict[UUID, HollowEvidence] = {}
     for policy in {rise.policy.id: rise.policy for rise in rises}.values():
-        references = _references_of(policy)
-        assert references is not None
         figures = await tier_figures.of_cards(
             connection,
             policy.window_days,
             as_of,
             [rise.customer_id for rise in rises if rise.policy.id == policy.id],
-            _NEEDED,
+            NEEDED,
             is_current=is_current,
         )
         for customer_id, of_card in figures.items():
-            evidence = hollow_accounts.evidence(of_card, references)
+            evidence = _evidence_of(policy, of_card)
             if evidence is not None:
                 found[customer_id] = evidence
     return found

@@ -9,6 +9,7 @@ import json
 import logging
 from collections.abc import Iterator
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
@@ -27,6 +28,7 @@ from app.queries.customer_tables import CUSTOMER_TABLES, OnErasure
 from app.vocabulary import SourceMode
 from tests.conftest import client_of
 from tests.support import import_files, merging
+from tests.support.calibrations import calibrate
 from tests.support.cards import create_card, read_card, seen
 from tests.support.events import refund, sale
 from tests.support.shop import Shop
@@ -211,6 +213,18 @@ class Person:
         assert (await self.shop.send(tested))["customer"]["name"] == NAME
         await self.shop.use_mode(SourceMode.LIVE)
 
+    async def is_not_believed(self) -> None:
+        """Buy for much at once: the upgrade is held, and refused for a reason."""
+        await calibrate(self.database, top_gross=Decimal("1000.00"))
+        event = sale("9000.00", member=MEMBER, at=ago(30))
+        assert (await self.shop.send(event))["tier"]["held_upgrade"]["level"] == "main"
+        self.bought.append(event)
+        [review] = (await self.ask("GET", "/v1/tier-reviews"))["items"]
+        await self.ask(
+            "POST", f"/v1/tier-reviews/{self.card['id']}/{review['id']}/refuse",
+            {"reason": f"{NAME}替{MARK}学校代购"},
+        )  # fmt: skip
+
     async def is_in_files(self) -> None:
         """Stand in files that are brought in: known, unknown, and in one that nobody can read."""
         cards = f"姓名,手机,职业,备注\n{NAME},{PHONE},{MARK}学者,{MARK}\n"
@@ -271,15 +285,6 @@ class Person:
                         " 'other', false, :mark, :mark, :mark, :mark, :at, :at)"
                         " ON CONFLICT DO NOTHING",
                         id=UUID(self.card["id"]), contact=new_id(), mark=MARK, at=clock.now(),
-                    )  # fmt: skip
-                    continue
-                if table.name == "tier_review":
-                    await self.run(
-                        "INSERT INTO tier_review (customer_id, id, policy_id, level, next_level,"
-                        " evidence, is_severe, status, opened_at, decided_at, reason)"
-                        " SELECT :id, :review, p.id, 'small', 'ordinary', '{}', false, 'refused',"
-                        " :at, :at, :mark FROM tier_policy AS p WHERE p.scope = 'individual'",
-                        id=UUID(self.card["id"]), review=new_id(), mark=MARK, at=clock.now(),
                     )  # fmt: skip
                     continue
                 await self.run(
@@ -364,6 +369,7 @@ async def test_nothing_is_left_of_an_erased_person(
         await person.gets_cards()
         await person.is_written_about()
         await person.buys()
+        await person.is_not_believed()
         await person.is_looked_for()
         await person.is_in_files()
         await person.is_taken_for_two()

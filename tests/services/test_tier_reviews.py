@@ -17,8 +17,10 @@ from app.core.database import Database, raw_connection
 from app.models import AuditEntry, OutboxEvent, TierAssignment, TierReview
 from app.queries import customer_stats
 from app.services import nights, tier_reviews
+from tests.support import merging
 from tests.support.calibrations import calibrate
 from tests.support.events import refund, sale, void
+from tests.support.import_files import ask, step, upload
 from tests.support.shop import Shop
 from tests.support.world import World
 
@@ -312,6 +314,79 @@ async def test_answers_given_before_upgrades_were_held_are_given_again(shop: Sho
         connection = await raw_connection(session)
         await connection.execute("UPDATE pos_event SET answer = answer #- '{tier,held_upgrade}'")
     assert await shop.send(event) == result
+
+
+# --- Not at the till --------------------------------------------------------------------------
+
+
+async def test_receipts_that_waited_for_their_card_lift_no_hollow_one(shop: Shop) -> None:
+    await shop.send(sale("1200.00"))
+
+    customer_id = await shop.card()
+
+    assert await fates(shop, customer_id) == [("small", "main", "open")]
+    assert await history(shop, customer_id) == [("small", "initial")]
+
+
+async def test_an_import_lifts_no_hollow_card_and_undoing_it_ends_the_review(shop: Shop) -> None:
+    customer_id = await shop.card()
+    sound = await shop.card("HK000002")
+    rows = ["小票号,日期,会员卡号,商品编码,书名,数量,单价,实付"]
+    rows.append("R1,2026-11-01 10:00:00,HK000001,B1,红楼梦,1,1200.00,1200.00")
+    rows += [
+        f"R{day},2026-11-{day:02} 10:00:00,HK000002,B1,红楼梦,1,300.00,300.00"
+        for day in range(2, 6)
+    ]
+    client, world, database, settings = shop.client, shop.world, shop.database, shop.settings
+    job = await upload(client, world, "\n".join(rows).encode(), kind="purchases", source="till-1")
+    job = await step(client, world, database, settings, job)
+    job = await step(client, world, database, settings, await ask(client, world, job, "run"))
+
+    assert (job["status"], job["written"]["upgrades"]) == ("done", 1)
+    assert await shop.level(sound) == "main"
+    assert await history(shop, customer_id) == [("small", "initial")]
+    assert await fates(shop, customer_id) == [("small", "main", "open")]
+
+    job = await step(client, world, database, settings, await ask(client, world, job, "undo"))
+
+    assert job["status"] == "undone"
+    assert await fates(shop, customer_id) == [("small", "main", "lapsed")]
+
+
+async def test_merging_a_waiting_card_lifts_nobody_past_its_review(shop: Shop) -> None:
+    waiting = await shop.card()
+    await shop.send(sale("400.00"))
+    other = await shop.card("HK000002", name="顾念书二")
+    await shop.send(sale("20.00", member="HK000002"))
+
+    await merging.merge(shop.client, shop.world, waiting, [other])
+
+    assert await shop.level(waiting) == "small"
+    assert await fates(shop, waiting) == [("small", "ordinary", "open")]
+    [review] = await reviews(shop, waiting)
+    assert (await decide(shop, review, "accept")).status_code == 200
+    assert await shop.level(waiting) == "ordinary"
+
+
+async def test_a_waiting_card_that_is_merged_away_leaves_a_review_that_the_night_ends(
+    shop: Shop,
+) -> None:
+    waiting = await shop.card()
+    await shop.send(sale("400.00"))
+    other = await shop.card("HK000002", name="顾念书二")
+    done = await merging.merge(shop.client, shop.world, other, [waiting])
+    assert await fates(shop, waiting) == [("small", "ordinary", "open")]
+
+    assert await lapse(shop) == {"looked_at": 1, "lapsed": 1, "remaining": 0}
+    assert await fates(shop, waiting) == [("small", "ordinary", "lapsed")]
+
+    # Taken apart, it is asked about again when it is next about to rise.
+    await merging.undo(shop.client, shop.world, done)
+    await shop.send(sale("1.00"))
+    assert await fates(shop, waiting) == [
+        ("small", "ordinary", "lapsed"), ("small", "ordinary", "open"),
+    ]  # fmt: skip
+    assert await shop.level(waiting) == "small"
 
 
 # --- Decided ----------------------------------------------------------------------------------
