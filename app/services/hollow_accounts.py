@@ -1,6 +1,6 @@
 """Hollow accounts as the night found them, each condition with its numbers of this moment."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
@@ -14,25 +14,20 @@ from app.core import clock
 from app.core.config import Settings
 from app.core.database import raw_connection
 from app.models import Customer, CustomerProfile, NightStep, TierAssignment, TierReview
-from app.queries import tier_figures
-from app.rules import hollow_accounts
 from app.rules.access import Actor
 from app.rules.hollow_accounts import HollowEvidence
-from app.rules.tier_policies import Policy
+from app.services import tier_reviews
 from app.services.changes import page_of
 from app.services.tier_policies_in_force import active_policies
 from app.vocabulary import (
-    CustomerKind,
     CustomerStatus,
     HollowSign,
-    Indicator,
     ReviewStatus,
     TierLevel,
 )
 
 PROFILES_STEP: Final = "profiles"
 """The night's step that finds hollow accounts."""
-_NEEDED: Final = frozenset({Indicator.SERVICE_COST})
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +104,13 @@ async def list_hollow_accounts(
         await session.execute(query.order_by(*(part.desc() for part in place)).limit(limit + 1))
     ).all()
     page, position = page_of(rows, limit, lambda row: [row[0].is_severe, row[0].customer_id])
-    evidence = await _evidence(session, settings, [row[1] for row in page])
+    policies = await active_policies(session)
+    evidence = await tier_reviews.evidence_of_cards(
+        await raw_connection(session),
+        clock.today(settings.zone),
+        {row[1].id: policies[row[1].kind] for row in page},
+        is_current=True,
+    )
     return [
         HollowAccount(
             customer=row[1],
@@ -121,28 +122,3 @@ async def list_hollow_accounts(
         )
         for row in page
     ], position
-
-
-async def _evidence(
-    session: AsyncSession, settings: Settings, customers: Sequence[Customer]
-) -> Mapping[UUID, HollowEvidence]:
-    """Return why these cards are hollow now, of those that are: a statement for each policy."""
-    found: dict[UUID, HollowEvidence] = {}
-    if not customers:
-        return found
-    connection = await raw_connection(session)
-    today = clock.today(settings.zone)
-    policies: Mapping[CustomerKind, Policy] = await active_policies(session)
-    for kind, policy in policies.items():
-        of_kind = [customer.id for customer in customers if customer.kind is kind]
-        references = policy.calibration.references if policy.calibration else None
-        if not of_kind or references is None:
-            continue
-        figures = await tier_figures.of_cards(
-            connection, policy.window_days, today, of_kind, _NEEDED, is_current=True
-        )
-        for customer_id, of_card in figures.items():
-            evidence = hollow_accounts.evidence(of_card, references)
-            if evidence is not None:
-                found[customer_id] = evidence
-    return found

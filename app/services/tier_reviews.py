@@ -64,6 +64,36 @@ def looks_hollow(policy: Policy, figures: Figures) -> bool:
     return _evidence_of(policy, figures) is not None
 
 
+async def evidence_of_cards(
+    connection: "asyncpg.Connection[Any]",
+    as_of: date,
+    policies: Mapping[UUID, Policy],
+    *,
+    is_current: bool,
+) -> dict[UUID, HollowEvidence]:
+    """Return why cards are hollow, of those that are, by the policy of each.
+
+    A statement for each policy. ``is_current`` says that the statistics hold for the day.
+    """
+    found: dict[UUID, HollowEvidence] = {}
+    for policy in {policy.id: policy for policy in policies.values()}.values():
+        if _references_of(policy) is None:
+            continue
+        figures = await tier_figures.of_cards(
+            connection,
+            policy.window_days,
+            as_of,
+            [customer_id for customer_id, its in policies.items() if its.id == policy.id],
+            NEEDED,
+            is_current=is_current,
+        )
+        for customer_id, of_card in figures.items():
+            evidence = _evidence_of(policy, of_card)
+            if evidence is not None:
+                found[customer_id] = evidence
+    return found
+
+
 async def hold(
     session: AsyncSession, settings: Settings, as_of: date, rises: Sequence[Rise]
 ) -> Mapping[UUID, HeldUpgrade]:
@@ -79,8 +109,11 @@ async def hold(
         return {}
     connection = await raw_connection(session)
     now = clock.now()
-    evidence = await _evidence(
-        connection, as_of, rises, is_current=as_of == clock.business_day(now, settings.zone)
+    evidence = await evidence_of_cards(
+        connection,
+        as_of,
+        {rise.customer_id: rise.policy for rise in rises},
+        is_current=as_of == clock.business_day(now, settings.zone),
     )
     waiting: dict[UUID, OpenReview] = {}
     refusals: dict[UUID, list[Refusal]] = defaultdict(list)
@@ -201,31 +234,6 @@ def _references_of(policy: Policy) -> References | None:
 def _evidence_of(policy: Policy, figures: Figures) -> HollowEvidence | None:
     references = _references_of(policy)
     return None if references is None else hollow_accounts.evidence(figures, references)
-
-
-async def _evidence(
-    connection: "asyncpg.Connection[Any]",
-    as_of: date,
-    rises: Sequence[Rise],
-    *,
-    is_current: bool,
-) -> dict[UUID, HollowEvidence]:
-    """Return why cards are hollow, of those that are: a statement for each policy."""
-    found: dict[UUID, HollowEvidence] = {}
-    for policy in {rise.policy.id: rise.policy for rise in rises}.values():
-        figures = await tier_figures.of_cards(
-            connection,
-            policy.window_days,
-            as_of,
-            [rise.customer_id for rise in rises if rise.policy.id == policy.id],
-            NEEDED,
-            is_current=is_current,
-        )
-        for customer_id, of_card in figures.items():
-            evidence = _evidence_of(policy, of_card)
-            if evidence is not None:
-                found[customer_id] = evidence
-    return found
 
 
 async def _carry_out(

@@ -368,6 +368,22 @@ async def test_merging_a_waiting_card_lifts_nobody_past_its_review(shop: Shop) -
     assert await shop.level(waiting) == "ordinary"
 
 
+async def test_cards_that_are_hollow_together_rise_by_no_merge(shop: Shop) -> None:
+    await calibrate(shop.database, top_gross=Decimal("1000.00"))
+    customer_id = await shop.card()
+    other = await shop.card("HK000002", name="顾念书二")
+    for member in ("HK000001", "HK000002"):
+        await shop.send(sale("600.00", member=member))
+    assert await shop.level(customer_id) == "ordinary"
+
+    await merging.merge(shop.client, shop.world, customer_id, [other])
+    assert await history(shop, customer_id) == [("small", "initial"), ("ordinary", "upgrade")]
+    assert await reviews(shop, customer_id) == []
+
+    await shop.send(sale("1.00"))
+    assert await fates(shop, customer_id) == [("ordinary", "main", "open")]
+
+
 async def test_a_waiting_card_that_is_merged_away_leaves_a_review_that_the_night_ends(
     shop: Shop,
 ) -> None:
