@@ -18,7 +18,7 @@ from app.web.answers import ON_LISTING, ON_READING, next_cursor, position_after
 from app.web.dependencies import Allow, SessionDep, SettingsDep
 from app.web.documentation import ANY_REQUEST, SIGNED_IN, problems
 from app.web.pagination import Cursor, Limit, Page
-from app.web.parameters import ReviewedCardId, ReviewId
+from app.web.parameters import HeldCardId, RefusedCardId, RefusedReviewId, ReviewId
 from app.web.route import HuikeRoute
 
 router = APIRouter(prefix="/v1", tags=["tiers"], route_class=HuikeRoute)
@@ -60,7 +60,7 @@ async def list_tier_reviews(
 
 @router.get(ONE, summary="Read a review", responses=problems(*ON_READING, "card-erased"))
 async def get_tier_review(
-    customer_id: ReviewedCardId, review_id: ReviewId, actor: Reader, session: SessionDep
+    customer_id: HeldCardId, review_id: ReviewId, actor: Reader, session: SessionDep
 ) -> TierReviewRead:
     """Return a held upgrade: each condition with its number and limit, and what was decided."""
     return review_read(
@@ -70,7 +70,7 @@ async def get_tier_review(
 
 @router.post(f"{ONE}/accept", summary="Accept a held upgrade", responses=problems(*ON_DECIDING))
 async def accept_tier_review(
-    customer_id: ReviewedCardId,
+    customer_id: HeldCardId,
     review_id: ReviewId,
     body: TierReviewAcceptance,
     actor: Reviewer,
@@ -97,8 +97,8 @@ async def accept_tier_review(
 
 @router.post(f"{ONE}/refuse", summary="Refuse a held upgrade", responses=problems(*ON_DECIDING))
 async def refuse_tier_review(
-    customer_id: ReviewedCardId,
-    review_id: ReviewId,
+    customer_id: RefusedCardId,
+    review_id: RefusedReviewId,
     body: TierReviewRefusal,
     actor: Reviewer,
     session: SessionDep,

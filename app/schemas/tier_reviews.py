@@ -18,7 +18,7 @@ from app.vocabulary import (
     fields,
 )
 
-_CARD = "0193a1c2-d3e4-7f00-8000-00000000c001"
+_CARD = "0193a1c2-d3e4-7f00-8000-00000000c00c"
 _NUMBER = (
     "A share of one for `low_contribution` and `many_returns`, money for `dear_to_serve` and "
     "`one_big_order`, days for `few_days`. "

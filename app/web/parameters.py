@@ -82,12 +82,17 @@ WaitingPolicyId = Annotated[
 ]
 KeyId = Annotated[UUID, _id("The id of a key of it.", "0193a1c2-d3e4-7f00-8000-000000000008")]
 
-ReviewedCardId = Annotated[
-    UUID,
-    _id("The id of a card whose upgrade is held.", "0193a1c2-d3e4-7f00-8000-00000000c001"),
+HeldCardId = Annotated[
+    UUID, _id("The id of a card whose upgrade is held.", "0193a1c2-d3e4-7f00-8000-00000000c00c")
 ]
 ReviewId = Annotated[
     UUID, _id("The id of a review of the card.", "0193a1c2-d3e4-7f00-8000-00000000c00d")
+]
+RefusedCardId = Annotated[
+    UUID, _id("The id of a card whose upgrade is held.", "0193a1c2-d3e4-7f00-8000-00000000c00e")
+]
+RefusedReviewId = Annotated[
+    UUID, _id("The id of a review of the card.", "0193a1c2-d3e4-7f00-8000-00000000c00f")
 ]
 
 OnlyActive = Annotated[

@@ -111,6 +111,7 @@ def objects_of_the_examples(service: RunningService) -> dict[str, str]:
             "0193a1c2-d3e4-7f00-8000-00000000e002": policy("individual"),
             "0193a1c2-d3e4-7f00-8000-00000000e003": policy("individual", ("simulate", None)),
             "0193a1c2-d3e4-7f00-8000-00000000e004": waiting,
+            **service.held,
             ORGANIZATION: school["id"],
             ANOTHER: made("/v1/customers", kind="individual", name="戊")["id"],
             "0193a1c2-d3e4-7f00-8000-00000000c004": person["id"],

@@ -3,15 +3,19 @@
 A new route needs a row in ``WHO_MAY``; that is where somebody thinks about who may call it.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import RouteContext
+from sqlalchemy import text
 
+from app.core import clock
 from app.core.config import Settings
 from app.core.database import Database
 from app.core.ids import new_id
@@ -339,6 +343,14 @@ AT_STORES: Mapping[str, Mapping[str, int]] = {
     "POST /v1/customers/{customer_id}/interactions/{interaction_id}/next-step-done": {
         OWN: 200, OTHER: 200, NOBODYS: 200,
     },
+    "GET /v1/tier-reviews/{customer_id}/{review_id}": {OWN: 200, OTHER: 404, NOBODYS: 200},
+    # Nothing was bought that would earn it.
+    "POST /v1/tier-reviews/{customer_id}/{review_id}/accept": {
+        OWN: 409, OTHER: 404, NOBODYS: 409,
+    },
+    "POST /v1/tier-reviews/{customer_id}/{review_id}/refuse": {
+        OWN: 200, OTHER: 404, NOBODYS: 200,
+    },
     "GET /v1/staff/{staff_id}": {OWN: 200, OTHER: 200, NOBODYS: 200},
     "GET /v1/staff/{staff_id}/absences": {OWN: 200, OTHER: 404, NOBODYS: 404},
     "GET /v1/staff/{staff_id}/absences/{absence_id}": {OWN: 200, OTHER: 404, NOBODYS: 404},
@@ -368,10 +380,36 @@ BODIES: Mapping[str, Mapping[str, Any]] = {
         ]
     },
     "POST /v1/customers/{customer_id}/consents/withdraw-all": {"proof": "form"},
+    "POST /v1/tier-reviews/{customer_id}/{review_id}/accept": {},
+    "POST /v1/tier-reviews/{customer_id}/{review_id}/refuse": {"reason": "one order for a school"},
 }
 
 
-async def _objects(client: httpx.AsyncClient, world: World, whose: str) -> dict[str, str]:
+async def _held_upgrade(database: Database, customer_id: str) -> str:
+    """Write a review that a card's upgrade waits for; return its id."""
+    review_id = new_id()
+    async with database.transaction() as session:
+        await session.execute(
+            text(
+                "INSERT INTO tier_review (customer_id, id, policy_id, level, next_level, evidence,"
+                " is_severe, status, opened_at) SELECT :card, :review, p.id, 'small', 'main',"
+                " :evidence, false, 'open', :now FROM tier_policy AS p"
+                " WHERE p.scope = 'individual' AND p.status = 'active'"
+            ),
+            {
+                "card": UUID(customer_id), "review": review_id, "now": clock.now(),
+                "evidence": json.dumps(
+                    {"as_of": "2026-11-21", "gross": "0.00", "top_gross": "0.00", "signs": [],
+                     "is_severe": False, "conditions": [], "sentences": {"en": "", "zh": ""}}
+                ),
+            },
+        )  # fmt: skip
+    return str(review_id)
+
+
+async def _objects(
+    client: httpx.AsyncClient, world: World, database: Database, whose: str
+) -> dict[str, str]:
     """Make one object of each kind that is ``whose``; return their ids by the path's parameters."""
     store = {OWN: "S01", OTHER: "S02"}.get(whose)
     card = await client.post(
@@ -406,6 +444,7 @@ async def _objects(client: httpx.AsyncClient, world: World, whose: str) -> dict[
         "interaction_id": contact.json()["id"],
         "staff_id": str(world.staff[person]),
         "absence_id": absence.json()["id"],
+        "review_id": await _held_upgrade(database, card.json()["id"]),
     }
     if store is None:
         return ids
@@ -427,9 +466,10 @@ async def _objects(client: httpx.AsyncClient, world: World, whose: str) -> dict[
     [(name, whose, status) for name, row in AT_STORES.items() for whose, status in row.items()],
 )
 async def test_who_is_bound_to_a_store_is_answered_by_whose_the_object_is(
-    client: httpx.AsyncClient, world: World, name: str, whose: str, expected: int
-) -> None:
-    ids = await _objects(client, world, whose)
+    client: httpx.AsyncClient, world: World, database: Database, name: str, whose: str,
+    expected: int,
+) -> None:  # fmt: skip
+    ids = await _objects(client, world, database, whose)
     method, path = name.split(" ")
     answer = await client.request(
         method,
@@ -451,6 +491,7 @@ def test_every_object_that_a_store_has_stands_in_the_table_of_stores() -> None:
         "absences",
         "sources/{source_id}",
         "pos/{source}/events/",
+        "tier-reviews/{customer_id}",
     )
     wanted = {
         name

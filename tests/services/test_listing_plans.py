@@ -22,8 +22,9 @@ from app.services.exporting.receipts import ReceiptTable
 from app.services.interactions import list_next_steps
 from app.services.pos_intake import list_events
 from app.services.reports import list_reports
+from app.services.tier_review_decisions import list_reviews
 from app.services.unattached_interactions import list_unattached
-from app.vocabulary import Action, ActorKind, EventStatus, ReportKind
+from app.vocabulary import Action, ActorKind, EventStatus, ReportKind, ReviewStatus
 
 Listing = Callable[[AsyncSession], Awaitable[Any]]
 NOW = clock.now()
@@ -80,6 +81,12 @@ def unattached(*, after: bool = False, store_id: UUID | None = None) -> Listing:
     return lambda session: list_unattached(session, store_id=store_id, after=place, limit=50)
 
 
+def reviews(*, after: bool = False, status: ReviewStatus | None = None) -> Listing:
+    """Return a listing of upgrades that are held."""
+    place = [NOW.isoformat(), str(new_id())] if after else None
+    return lambda session: list_reviews(session, MANAGER, status=status, after=place, limit=50)
+
+
 @pytest.mark.parametrize(
     ("listing", "index"),
     [
@@ -103,6 +110,11 @@ def unattached(*, after: bool = False, store_id: UUID | None = None) -> Listing:
         pytest.param(
             unattached(store_id=new_id()), "ix_unattached_interaction_store_id_occurred_at_id",
             id="contacts without a card, of a shop",
+        ),
+        pytest.param(reviews(), "ix_tier_review_opened_at_id", id="reviews"),
+        pytest.param(
+            reviews(status=ReviewStatus.OPEN, after=True), "ix_tier_review_opened_at_id",
+            id="reviews that wait, next page",
         ),
         pytest.param(audit(), "ix_audit_entry_at_id", id="trail"),
         pytest.param(audit(after=True), "ix_audit_entry_at_id", id="trail, next page"),

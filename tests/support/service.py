@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ from app.main import create_app
 from app.models import ImportJob, Staff
 from app.vocabulary import ActorKind, ImportKind, ImportStatus, OnExisting
 from tests.support import databases
+from tests.support.calibrations import calibrate
 from tests.support.events import sale
 from tests.support.world import World, build_world, send_event
 
@@ -32,11 +33,16 @@ _START_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class RunningService:
-    """Where it listens, who may sign in, and the card of a customer who bought once."""
+    """Where it listens, who may sign in, and the card of a customer who bought once.
+
+    ``held`` are cards whose upgrade is held with their reviews, by the ids of the document's
+    examples.
+    """
 
     url: str
     world: World
     customer_id: UUID
+    held: Mapping[str, str]
 
 
 @contextmanager
@@ -87,8 +93,10 @@ async def _serve(
         async def once_it_answers() -> None:
             async with httpx.AsyncClient(base_url=url) as client:
                 customer_id = await _customer_who_bought(client, world)
+                await calibrate(database)
+                held = await _held_upgrades(client, world)
             stop.set_result((asyncio.get_running_loop(), signals))
-            ready.set_result(RunningService(url, world, customer_id))
+            ready.set_result(RunningService(url, world, customer_id, held))
 
         try:
             await serve(
@@ -131,3 +139,26 @@ async def _customer_who_bought(client: httpx.AsyncClient, world: World) -> UUID:
     bought = await send_event(client, world, sale("1040.00", member=MEMBER_NUMBER))
     bought.raise_for_status()
     return UUID(answer.json()["id"])
+
+
+async def _held_upgrades(client: httpx.AsyncClient, world: World) -> dict[str, str]:
+    """Return cards of whom one big purchase was too much to be believed, and their reviews."""
+    held: dict[str, str] = {}
+    for place, member in (("cd", "HK000889"), ("ef", "HK000890")):
+        answer = await client.post(
+            "/v1/customers",
+            headers=world.headers("manager"),
+            json={
+                "kind": "individual",
+                "name": f"周采购{place}",
+                "identities": [{"kind": "member_number", "value": member}],
+            },
+        )
+        answer.raise_for_status()
+        bought = await send_event(client, world, sale("1200.00", member=member))
+        bought.raise_for_status()
+        listed = await client.get("/v1/tier-reviews?limit=1", headers=world.headers("manager"))
+        [review] = listed.json()["items"]
+        example = "0193a1c2-d3e4-7f00-8000-00000000c00"
+        held |= {example + place[0]: answer.json()["id"], example + place[1]: review["id"]}
+    return held
