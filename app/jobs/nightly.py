@@ -15,6 +15,7 @@ from app.core.database import Database, retrying
 from app.core.exclusive import alone
 from app.services import (
     completeness,
+    customer_profiles,
     duplicate_decisions,
     erasures,
     housekeeping,
@@ -50,6 +51,10 @@ async def _tier_policies(
     return {**counts, **await tier_calibrations.calibrate_active(session, settings, as_of)}
 
 
+async def _profiles(session: AsyncSession, settings: Settings, as_of: date) -> Mapping[str, int]:
+    return await customer_profiles.refresh_profiles(session, as_of)
+
+
 async def _housekeeping(
     session: AsyncSession, settings: Settings, as_of: date
 ) -> Mapping[str, int]:
@@ -78,6 +83,7 @@ async def _duplicates(session: AsyncSession, settings: Settings, as_of: date) ->
 STEPS: Final[tuple[tuple[str, Portion], ...]] = (
     ("metrics", _metrics),
     ("tier_policies", _tier_policies),
+    (customer_profiles.STEP, _profiles),
     ("tier_overrides", tier_overrides.end_overrides),
     (tier_reviews.STEP, tier_reviews.lapse_outdated),
     ("tiers", tier_nights.reconcile),
@@ -89,7 +95,7 @@ STEPS: Final[tuple[tuple[str, Portion], ...]] = (
     ("housekeeping", _housekeeping),
     ("erasures", _erasures),
 )
-"""In order: tiers read the figures that the metrics bring up to date.
+"""In order: profiles and tiers read the figures that the metrics bring up to date.
 
 A step does a portion of its work and says how much is ``remaining``; it is called again, each time
 in a transaction of its own, until nothing is.

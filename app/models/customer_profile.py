@@ -19,6 +19,8 @@ class CustomerProfile(SQLModel, table=True):
 
     Scores are empty for who never bought; ``growth`` lies between -1 and 1, ``contribution`` is
     margin less cost to serve of the rolling window, empty while no cost of goods is known.
+    ``next_level`` is the one above what the figures earn. All of it comes from figures alone: which
+    level is held, and what is being reviewed, is for the reader to look at.
     """
 
     __tablename__ = "customer_profile"

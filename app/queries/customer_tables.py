@@ -127,7 +127,7 @@ CUSTOMER_TABLES: Final[tuple[CustomerTable, ...]] = (
     CustomerTable(TierAssignment, OnMerge.JOINS, OnErasure.CLEARED, ("reason",)),
     CustomerTable(TierNotice, OnMerge.STAYS, OnErasure.KEPT),
     CustomerTable(TierReview, OnMerge.STAYS, OnErasure.CLEARED, ("reason",)),
-    CustomerTable(CustomerProfile, OnMerge.STAYS, OnErasure.KEPT),
+    CustomerTable(CustomerProfile, OnMerge.REBUILT, OnErasure.KEPT),
     CustomerTable(Interaction, OnMerge.MOVES, OnErasure.CLEARED, ("subject", "text", "next_step")),
     CustomerTable(InteractionChange, OnMerge.MOVES, OnErasure.CLEARED, ("changes",)),
     CustomerTable(InteractionEntry, OnMerge.STAYS, OnErasure.KEPT, is_copied=False),

@@ -49,14 +49,13 @@ Number: TypeAlias = Decimal | int | None
 class Standing:
     """What is known of a card; ``figures`` are of 365 days.
 
-    ``score`` is the policy's, over its own window. ``level`` is None for one that it does not know.
-    ``is_in_review``: an upgrade waits for a person, since the account looks hollow.
+    ``score`` is the policy's, over its own window. ``is_in_review``: an upgrade waits for a person,
+    since the account looks hollow.
     """
 
     figures: Figures
     repeat_purchase_days: int
     score: Decimal
-    level: TierLevel | None
     is_in_review: bool = False
 
     @property
@@ -109,7 +108,10 @@ class Grouping:
 
 @dataclass(frozen=True, slots=True)
 class NextLevel:
-    """What lies above a card: ``missing`` and ``score`` in the policy's unit."""
+    """What lies above the level that the figures earn; scores are in the policy's unit.
+
+    A card may hold that level already, or a higher one: it then has to keep it.
+    """
 
     level: TierLevel
     at_least: Decimal
@@ -123,7 +125,7 @@ class NextLevel:
 
 
 def next_level(standing: Standing, policy: Policy) -> NextLevel | None:
-    """Return the level above what the card holds and earns; None at the top.
+    """Return the level above what the card earns, whatever it holds; None at the top.
 
     There is potential where the score is within 20 % of it and spend grows, or where the pace of
     the last half year lies above it.
@@ -149,10 +151,7 @@ def next_level(standing: Standing, policy: Policy) -> NextLevel | None:
 
 
 def _above(standing: Standing, policy: Policy) -> LevelRule | None:
-    """Return the level above the higher one of what is held and what is earned."""
-    earned = policy.earned(standing.score).level
-    held = earned if standing.level is None else standing.level
-    return policy.next_above(max(earned, held, key=policy.rank))
+    return policy.next_above(policy.earned(standing.score).level)
 
 
 def _is_on_pace(standing: Standing, policy: Policy, above: LevelRule) -> bool:

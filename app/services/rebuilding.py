@@ -14,7 +14,7 @@ from app.core import clock
 from app.core.config import Settings
 from app.core.database import raw_connection
 from app.queries import customer_service_stats, customer_stats, search_keys
-from app.services import duplicates
+from app.services import customer_profiles, duplicates
 
 Rebuild = Callable[[AsyncSession, Settings, Sequence[UUID]], Awaitable[None]]
 
@@ -39,9 +39,15 @@ async def _search_keys(session: AsyncSession, _settings: Settings, ids: Sequence
     await search_keys.reindex(await raw_connection(session), ids)
 
 
+async def _profiles(session: AsyncSession, _settings: Settings, ids: Sequence[UUID]) -> None:
+    await customer_profiles.rebuild_profiles(session, ids)
+
+
 REBUILDERS: Final[Mapping[str, Rebuild]] = {
     "customer_stats": _statistics,
     "customer_service_stats": _service_statistics,
+    # They read both.
+    "customer_profile": _profiles,
     "duplicate_key": _blocking_keys,
     "customer_search_key": _search_keys,
 }

@@ -20,6 +20,7 @@ from app.jobs.nightly import REMAINING, STEPS, StepReport, newest_due_night, run
 from app.models import NightStep
 from tests.conftest import client_of
 from tests.support.events import sale
+from tests.support.profiles import calibration, use_calibration
 from tests.support.shop import Shop
 from tests.support.world import build_world
 
@@ -107,8 +108,9 @@ async def recorded(database: Database) -> dict[str, NightStep]:
 
 async def test_the_steps_of_a_night_and_their_order() -> None:
     assert [name for name, _ in STEPS] == [
-        "metrics", "tier_policies", "tier_overrides", "tier_reviews", "tiers", "tier_notices",
-        "tier_evaluation", "completeness", "search", "duplicates", "housekeeping", "erasures",
+        "metrics", "tier_policies", "profiles", "tier_overrides", "tier_reviews", "tiers",
+        "tier_notices", "tier_evaluation", "completeness", "search", "duplicates", "housekeeping",
+        "erasures",
     ]  # fmt: skip
 
 
@@ -213,8 +215,8 @@ async def tables_of(database: Database) -> dict[str, list[str]]:
     found = {}
     async with database.transaction() as session:
         for table in (
-            "customer_stats", "tier_assignment", "outbox_event", "audit_entry", "access_token",
-            "idempotency_key",
+            "customer_stats", "customer_profile", "tier_assignment", "outbox_event",
+            "audit_entry", "access_token", "idempotency_key",
         ):  # fmt: skip
             rows = await session.scalars(text(f"SELECT t::text FROM {table} AS t ORDER BY 1"))
             found[table] = list(rows)
@@ -240,6 +242,7 @@ async def test_the_same_night_twice_gives_the_same_result(
                     sale("5.00", member="HK2"),
                 ]
             )
+        await use_calibration(fresh_database, calibration(AS_OF))
         async with fresh_database.transaction() as session:
             # A new policy, by which one card holds less than it earns.
             await (await raw_connection(session)).execute(
@@ -258,6 +261,7 @@ async def test_the_same_night_twice_gives_the_same_result(
         assert counts_of(first) == {
             "metrics": {"refreshed": 2},
             "tier_policies": {},
+            "profiles": {"checked": 3, "written": 3},
             "tier_overrides": {},
             "tier_reviews": {},
             "tiers": {"moved": 1},
@@ -283,6 +287,7 @@ async def test_the_same_night_twice_gives_the_same_result(
         assert counts_of(second) == {
             "metrics": {},
             "tier_policies": {},
+            "profiles": {"checked": 3},
             "tier_overrides": {},
             "tier_reviews": {},
             "tiers": {},

@@ -50,13 +50,12 @@ def policy_of(window_days: int = 365, metric: str = "net_spend") -> Policy:
     return Policy.of(UUID(int=1), 1, "Three", PolicyMethod.THRESHOLD, body)
 
 
-def standing(level: TierLevel | None = TierLevel.SMALL, **changes: Any) -> Standing:
+def standing(**changes: Any) -> Standing:
     """Return how a card stands by the usual policy."""
     own = {name: changes.pop(name) for name in ("repeat_purchase_days", "is_in_review")
            if name in changes}  # fmt: skip
     figures = replace(STEADY, **changes)
-    return Standing(figures, **{"repeat_purchase_days": 30, **own}, score=figures.net_spend,
-                    level=level)  # fmt: skip
+    return Standing(figures, **{"repeat_purchase_days": 30, **own}, score=figures.net_spend)
 
 
 def yuan(text: str) -> Decimal:
@@ -198,20 +197,15 @@ def test_upgrade_potential(
     assert (found.level, found.missing) == (TierLevel.ORDINARY, yuan("300.00") - yuan(net))
 
 
-def test_the_next_level_lies_above_what_is_held_and_what_is_earned() -> None:
-    def above(level: TierLevel | None, net: str) -> TierLevel | None:
-        found = next_level(standing(level, net_spend=yuan(net)), policy_of())
+def test_the_next_level_lies_above_what_is_earned() -> None:
+    def above(net: str) -> TierLevel | None:
+        found = next_level(standing(net_spend=yuan(net)), policy_of())
         return None if found is None else found.level
 
-    small, ordinary, main = TierLevel.SMALL, TierLevel.ORDINARY, TierLevel.MAIN
-    assert above(small, "299.99") is ordinary
-    assert above(small, "300.00") is main
-    assert above(ordinary, "10.00") is main
-    assert above(main, "10.00") is None
-    assert above(small, "1000.00") is None
-    # A level of another policy says nothing: what is earned counts.
-    assert above(TierLevel.GENERAL, "300.00") is main
-    assert above(None, "-20.00") is ordinary
+    assert above("-20.00") is TierLevel.ORDINARY
+    assert above("299.99") is TierLevel.ORDINARY
+    assert above("300.00") is TierLevel.MAIN
+    assert above("1000.00") is None
 
 
 def test_pace_is_held_against_a_level_over_the_policys_own_window() -> None:
@@ -243,7 +237,7 @@ def test_points_are_missing_with_two_decimals() -> None:
         AS_OF, 100, {TierLevel.KEY: Decimal("61.5555"), TierLevel.GENERAL: Decimal(0)}
     )
     policy = Policy.of(UUID(int=1), 1, "C", PolicyMethod.COMPOSITE, body, calibration)
-    card = Standing(STEADY, 30, Decimal("50.0000"), TierLevel.GENERAL)
+    card = Standing(STEADY, 30, Decimal("50.0000"))
     found = next_level(card, policy)
     assert found is not None
     assert (found.missing, found.unit, found.is_near) == (yuan("11.56"), Unit.POINTS, True)
