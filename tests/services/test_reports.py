@@ -21,6 +21,7 @@ from app.jobs.reports import make_report
 from app.models import OutboxEvent, Report, TierPolicy
 from app.rules.access import Actor
 from app.services import housekeeping, reports
+from app.services.report_kinds import REPORTS
 from app.services.reports import Asked, Progress, ReportType
 from app.vocabulary import (
     ActorKind,
@@ -138,6 +139,17 @@ async def told(database: Database) -> list[tuple[UUID, Any]]:
             )
         )
         return [(row.subject_id, row.payload) for row in found]
+
+
+def test_every_kind_of_report_has_a_maker_and_says_who_may_see_it() -> None:
+    assert set(REPORTS) == set(ReportKind)
+    assert {kind: str(one.permission) for kind, one in REPORTS.items()} == {
+        ReportKind.TIER_SIMULATION: "tier_policies:write",
+        ReportKind.TIER_DISTRIBUTION: "reports:read",
+        ReportKind.TIER_FLOWS: "reports:read",
+        ReportKind.CONCENTRATION: "reports:read",
+    }
+    assert [one.kind for one in REPORTS.values() if one.is_kept] == [ReportKind.TIER_SIMULATION]
 
 
 # --- Asking -----------------------------------------------------------------------------------
