@@ -79,7 +79,7 @@ WHERE s.customer_id = ANY($1::uuid[])
 """
 _DUE = """
 SELECT customer_id FROM customer_service_stats WHERE window_changes_on <= $1
-ORDER BY window_changes_on, customer_id LIMIT $2
+ORDER BY window_changes_on LIMIT $2
 """
 _COMPARE = f"""
 WITH fresh AS ({_ALL})

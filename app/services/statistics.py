@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.database import raw_connection
 from app.queries import customer_service_stats, customer_stats
 
-CHUNK = 2_000
+CHUNK = 5_000
 """So many cards are locked at a time."""
 COMPARED: Final = 20_000
 """So many cards are compared with their receipts at a time."""
