@@ -14,7 +14,8 @@ import asyncpg
 from app.queries.rows import as_json
 
 _ACTIVE_POLICIES = """
-SELECT p.id, p.scope, p.version, p.name, p.method, p.body, c.body AS calibration
+SELECT p.id, p.scope, p.version, p.name, p.method, p.body::text AS body,
+    (CASE WHEN p.method = 'composite' THEN c.body ELSE c.body - 'knots' END)::text AS calibration
 FROM tier_policy AS p LEFT JOIN tier_calibration AS c ON c.policy_id = p.id
 WHERE p.status = 'active'
 """
@@ -102,7 +103,10 @@ FROM purchase WHERE customer_id = $1 AND status = 'posted' AND business_day >= $
 
 
 async def active_policies(connection: "asyncpg.Connection[Any]") -> list["asyncpg.Record"]:
-    """Return the policy in force for each scope, with its calibration if it has one."""
+    """Return the policy in force for each scope, with its calibration if it has one, as JSON text.
+
+    Knots are left out where no score is made of them.
+    """
     return list(await connection.fetch(_ACTIVE_POLICIES))
 
 
