@@ -131,7 +131,7 @@ def follow(
         if held.is_locked:
             pass
         elif may_rise and policy.rank(earned) > policy.rank(held.level):
-            now, cause = _lifted(held, earned, held.since, step.purchase_id), TierCause.UPGRADE
+            now, cause = _risen(policy, held, earned, step.purchase_id)
         elif _ends(held, step):
             now, cause = _unwound(policy, held, earned)
         outcomes.append(StepOutcome(held.level, now, net, cause))
@@ -158,11 +158,20 @@ def judge(
         base = _without(policy, held) if is_undone else held
         bought = [step.purchase_id for step in steps if step.undoes is None and step.adds >= 0]
         earned_by = bought[-1] if bought else steps[-1].purchase_id
-        now, cause = _lifted(base, earned, base.since, earned_by), TierCause.UPGRADE
+        now, cause = _risen(policy, base, earned, earned_by)
     elif is_undone:
         now, cause = _unwound(policy, held, earned)
     waiting = [StepOutcome(held.level, held, score, None) for _ in steps[:-1]]
     return [*waiting, StepOutcome(held.level, now, score, cause)]
+
+
+def _risen(
+    policy: Policy, held: Held, earned: TierLevel, purchase_id: UUID
+) -> tuple[Held, TierCause]:
+    """Return what is held by a purchase; a level of another policy gives way without one."""
+    if policy.rank(held.level) < 0:
+        return _lifted(held, earned, held.since, None), TierCause.POLICY
+    return _lifted(held, earned, held.since, purchase_id), TierCause.UPGRADE
 
 
 def _ends(held: Held, step: Step) -> bool:

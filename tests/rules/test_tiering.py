@@ -224,7 +224,7 @@ def test_a_card_never_falls_below_what_it_held_before_although_its_figures_have(
 
 def test_a_level_the_policy_does_not_know_gives_way_to_what_is_earned() -> None:
     assert run("0.00", Held(TierLevel.KEY, TODAY), Step(ONE, yuan("300.00"))) == [
-        (ORDINARY, UPGRADE, "300.00")
+        (ORDINARY, TierCause.POLICY, "300.00")
     ]
 
 
