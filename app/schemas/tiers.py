@@ -58,7 +58,6 @@ class TierPolicyRef(Output):
     id: UUID
     version: int
     name: str = Field(examples=["Three tiers by net spend"])
-    method: PolicyMethod
 
 
 class TierIndicator(Output):

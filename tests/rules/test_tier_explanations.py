@@ -136,7 +136,6 @@ def test_an_explanation_holds_inputs_rule_policy_next_and_what_keeps() -> None:
             "id": str(POLICY_ID),
             "version": 3,
             "name": "Twelve months",
-            "method": "threshold",
         },
         "score": "420.50",
         "unit": "money",
