@@ -20,9 +20,12 @@ from app.vocabulary import TierLevel
 
 MOVERS: Final = 20
 
-# $1 the day, $2 the kind of customers, $3 since when a refused upgrade counts.
+# $1 the day, $2 the kind of customers, $3 since when a refused upgrade counts. A score is dear, and
+# looked at several times: it is made once.
 _TRIED: Final = """
-WITH scored AS ({scores}),
+WITH scored AS MATERIALIZED (
+    SELECT customer_id, net_spend, purchases, score FROM ({scores}) AS each
+),
 cards AS MATERIALIZED (
     SELECT t.customer_id, t.level AS held,
         coalesce(s.net_spend, 0) AS net_spend, coalesce(s.purchases, 0) AS purchases,
