@@ -15,7 +15,8 @@ from app.queries.rows import as_json
 
 _ACTIVE_POLICIES = """
 SELECT p.id, p.scope, p.version, p.name, p.method, p.body::text AS body,
-    (CASE WHEN p.method = 'composite' THEN c.body ELSE c.body - 'knots' END)::text AS calibration
+    (CASE WHEN p.method = 'composite' THEN c.body ELSE c.body || '{"knots": {}}' END)::text
+        AS calibration
 FROM tier_policy AS p LEFT JOIN tier_calibration AS c ON c.policy_id = p.id
 WHERE p.status = 'active'
 """

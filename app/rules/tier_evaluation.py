@@ -206,7 +206,12 @@ def explain_notice(
         "at_least": str(keep.at_least),
         "missing": str(keep.missing),
         "spend": None if keep.spend is None else money_text(keep.spend),
-        "policy": {"id": str(policy.id), "version": policy.version, "name": policy.name},
+        "policy": {
+            "id": str(policy.id),
+            "version": policy.version,
+            "name": policy.name,
+            "method": str(policy.method),
+        },
         "sentences": {
             "en": f"{level.label.en} becomes {lower.label.en} on {day}: it takes {line[0]} to stay,"
             f" today it is {now[0]}, and {then[0]} will still count then. {does_en}",
