@@ -4,7 +4,7 @@ Raw asyncpg. The portion lies in two temporary tables of the transaction: its re
 lines. The order is that of a till's transaction: identities, receipt numbers, cards, then writing.
 """
 
-from collections.abc import Sequence
+import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,6 +13,7 @@ from uuid import UUID
 import asyncpg
 
 from app.core.errors import RetryTransactionError
+from app.core.ids import new_id
 from app.queries.imports import event_of, walking
 
 FIRST_REFUND = 2**40
@@ -271,14 +272,16 @@ async def bounds(connection: Any, import_id: UUID, after: int, rows: int) -> tup
     return row["upto"], row["receipts"]
 
 
-async def fill(
-    connection: Any, import_id: UUID, after: int, upto: int, ids: Sequence[UUID]
-) -> None:
+async def fill(connection: Any, import_id: UUID, after: int, upto: int, receipts: int) -> None:
     """Lay the portion's receipts and lines into the transaction's temporary tables."""
     await connection.execute(_TABLES)
-    await connection.execute(_FILL_LINES, import_id, after, upto)
+    lines = asyncio.ensure_future(connection.execute(_FILL_LINES, import_id, after, upto))
+    # Ids are made while the database is at work.
+    await asyncio.sleep(0)
+    ids = [new_id() for _ in range(receipts)]
+    await lines
     await connection.execute("ANALYZE import_portion_line (position)")
-    await connection.execute(_FILL_RECEIPTS, list(ids))
+    await connection.execute(_FILL_RECEIPTS, ids)
     await connection.execute(
         "ANALYZE import_portion (position, receipt_key, customer_id, who_value)"
     )
@@ -329,6 +332,15 @@ async def write(connection: Any, facts: PortionFacts, at: datetime) -> None:
     await connection.execute(_WRITE, *common)
     await connection.execute(_WRITE_LINES)
     await connection.execute(_WRITE_UNATTACHED, *common)
+
+
+async def commit_soon(connection: Any) -> None:
+    """Let the transaction end before the disk has it: some tenths of a second later it does.
+
+    What a crash of the server takes is written once more, since the pointer goes with it. Whoever
+    writes after it is behind it in the log, and so never on the disk without it.
+    """
+    await connection.execute("SELECT set_config('synchronous_commit', 'off', true)")
 
 
 async def told(connection: Any) -> "asyncpg.Record":

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
+from datetime import date
 from typing import Final
 from uuid import UUID
 
@@ -10,7 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core import clock
 from app.core.config import Settings
 from app.core.database import raw_connection
-from app.core.ids import new_id
 from app.models import ImportJob, Source
 from app.queries import (
     customer_stats,
@@ -20,7 +20,8 @@ from app.queries import (
     pos_events,
 )
 from app.queries.import_purchases import PortionFacts
-from app.rules.tier_policies import window_from
+from app.queries.import_settlement import CountedFrom
+from app.rules.tier_policies import Policy, window_from
 from app.rules.tiering import Step
 from app.services import tier_settlement
 from app.services.posting import post_events
@@ -48,8 +49,7 @@ async def write_portion(
     source = await session.get_one(Source, job.source_id)
     now = clock.now()
     facts = PortionFacts(job.id, source.id, source.currency, settings.timezone)
-    ids = [new_id() for _ in range(receipts)]
-    await import_purchases.fill(connection, job.id, job.position, upto, ids)
+    await import_purchases.fill(connection, job.id, job.position, upto, receipts)
     if upto >= import_purchases.FIRST_REFUND:
         await import_purchases.match_refunds(connection, source.id)
     await import_purchases.await_customers(connection, now)
@@ -66,6 +66,8 @@ async def write_portion(
         # A till's refund may have come before the file that brings its sale.
         parked = await pos_events.parked_for(connection, [(source.id, key) for key in awaited])
         await post_events(session, settings, [pending_of(row) for row in parked])
+    else:
+        await import_purchases.commit_soon(connection)
     return upto, {
         "rows": told["rows"],
         "rows_seen": told["all_rows"],
@@ -90,20 +92,34 @@ async def settle_portion(
     await customer_stats.lock_cards(connection, cards)
     today = clock.today(settings.zone)
     rules = {
-        str(kind): (
-            window_from(policy, today),
-            # Other scores are known for a card as a whole: then its last receipt is all it takes.
-            sorted(rule.at_least for rule in policy.levels) if policy.is_additive else [],
-        )
+        str(kind): _counted_from(policy, today)
         for kind, policy in (await active_policies(session)).items()
     }
     steps: dict[UUID, list[Step]] = defaultdict(list)
+    unmoved: list[UUID] = []
     brought = await import_settlement.telling_purchases(connection, job.id, cards, rules)
     for customer_id, purchase_id, refund_of, adds in brought:
-        steps[customer_id].append(Step(purchase_id, adds, refund_of))
+        if purchase_id is None:
+            unmoved.append(customer_id)
+        else:
+            steps[customer_id].append(Step(purchase_id, adds, refund_of))
+    await customer_stats.rebuild(connection, today, unmoved)
     settled = await tier_settlement.settle(session, settings, steps)
     upgrades = sum(
         any(outcome.cause is TierCause.UPGRADE for outcome in one.outcomes)
         for one in settled.values()
     )
     return cards[-1], {"upgrades": upgrades}
+
+
+def _counted_from(policy: Policy, today: date) -> CountedFrom:
+    first_day = window_from(policy, today)
+    if not policy.is_additive:
+        # Other scores are known for a card as a whole: then its last receipt is all it takes.
+        return CountedFrom(first_day, [], [])
+    ascending = sorted(policy.levels, key=lambda rule: rule.at_least)
+    return CountedFrom(
+        first_day,
+        [str(rule.level) for rule in ascending],
+        [rule.at_least for rule in ascending],
+    )

@@ -1,7 +1,6 @@
 """The receipts of an import that a tier can depend on move a card as all of them would."""
 
 import random
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -12,7 +11,7 @@ import orjson
 
 from app.core.database import Database, raw_connection
 from app.core.ids import new_id
-from app.queries.import_settlement import telling_purchases
+from app.queries.import_settlement import CountedFrom, telling_purchases
 from app.queries.imports import event_of
 from app.rules.tier_policies import Policy
 from app.rules.tiering import Held, Step, follow
@@ -39,11 +38,19 @@ POLICY = Policy.of(
     },
     None,
 )
+LEVELS = ["small", "ordinary", "main"]
 CARDS = """
 INSERT INTO customer (id, kind, status, name, birth_month_is_leap, origin, registered_on, version,
     created_at, updated_at)
 SELECT id, 'individual', 'active', 'A', false, 'store', current_date, 1, now(), now()
 FROM unnest($1::uuid[]) AS c (id)
+"""
+TIERS = """
+INSERT INTO tier_assignment (customer_id, id, level, cause, policy_id, policy_version, valid_from,
+    explanation)
+SELECT c.id, gen_random_uuid(), $2, 'initial', p.id, p.version, now(), '{}'
+FROM unnest($1::uuid[]) AS c (id), tier_policy AS p
+WHERE p.scope = 'individual' AND p.status = 'active'
 """
 PURCHASES = """
 INSERT INTO purchase (customer_id, id, kind, status, occurred_at, business_day, store_id, source_id,
@@ -77,17 +84,21 @@ def bought(
 
 
 async def told_of(
-    database: Database, rows: Sequence[Mapping[str, Any]], scores: Sequence[Decimal] = SCORES
-) -> list[tuple[UUID, UUID, UUID | None, Decimal]]:
+    database: Database,
+    rows: Sequence[Mapping[str, Any]],
+    scores: Sequence[Decimal] = SCORES,
+    held: str | None = None,
+) -> list[tuple[UUID, UUID | None, UUID | None, Decimal]]:
     """Write cards with their receipts; return what a tier can depend on."""
     cards = sorted({row["customer_id"] for row in rows})
     async with database.transaction() as session:
         connection = await raw_connection(session)
         await connection.execute(CARDS, cards)
+        if held is not None:
+            await connection.execute(TIERS, cards, held)
         await connection.execute(PURCHASES, orjson.dumps(list(rows)).decode())
-        return await telling_purchases(
-            connection, IMPORT_ID, cards, {"individual": (FIRST_DAY, scores)}
-        )
+        rule = CountedFrom(FIRST_DAY, LEVELS[: len(scores)], scores)
+        return await telling_purchases(connection, IMPORT_ID, cards, {"individual": rule})
 
 
 async def test_of_receipts_without_refunds_those_are_told_that_reach_a_level_and_the_last(
@@ -108,6 +119,28 @@ async def test_of_receipts_without_refunds_those_are_told_that_reach_a_level_and
         (card, rows[0]["id"], None, Decimal(0)),
         (card, rows[3]["id"], None, Decimal(400)),
         (card, rows[6]["id"], None, Decimal(210)),
+    ]
+
+
+async def test_a_card_that_nothing_can_move_is_told_without_a_receipt(
+    database: Database, world: World
+) -> None:
+    stays, rises, falls = (UUID(int=number) for number in (100, 101, 102))
+    day = TODAY - timedelta(days=9)
+    rows = [
+        bought(stays, day, 4000),
+        bought(stays, TODAY, 999),
+        bought(rises, day, 4000),
+        bought(rises, TODAY, 1000),
+        bought(falls, day, 100),
+    ]
+    rows.append(bought(falls, TODAY, -100, refunds=rows[4]["id"]))
+    assert await told_of(database, rows, held="ordinary") == [
+        (stays, None, None, Decimal(999)),
+        (rises, rows[2]["id"], None, Decimal(4000)),
+        (rises, rows[3]["id"], None, Decimal(1000)),
+        (falls, rows[4]["id"], None, Decimal(100)),
+        (falls, rows[5]["id"], rows[4]["id"], Decimal(-100)),
     ]
 
 
@@ -150,7 +183,8 @@ async def test_what_is_told_moves_cards_as_all_receipts_do(
     chance = random.Random(20261121)
     rows: list[dict[str, Any]] = []
     for number in range(300):
-        card, sales = UUID(int=1000 + number), []
+        card = UUID(int=1000 + number)
+        sales: list[UUID] = []
         for _ in range(chance.randint(1, 12)):
             day = TODAY - timedelta(days=chance.randint(0, 400))
             amount = chance.choice((50, 400, 1000, 2500, 4000)) * chance.choice((1, 1, 1, -1))
@@ -162,9 +196,11 @@ async def test_what_is_told_moves_cards_as_all_receipts_do(
             rows.append(row)
             if amount > 0:
                 sales.append(row["id"])
-    told = defaultdict(list)
-    for card, purchase, refunds, adds in await told_of(database, rows):
-        told[card].append(Step(purchase, adds, refunds))
+    told: dict[UUID, list[Step]] = {}
+    for card, purchase, refunds, adds in await told_of(database, rows, held="small"):
+        steps = told.setdefault(card, [])
+        if purchase is not None:
+            steps.append(Step(purchase, adds, refunds))
 
     moved = 0
     for card, steps in told.items():
@@ -182,8 +218,10 @@ async def test_what_is_told_moves_cards_as_all_receipts_do(
             if row["event"] != "till"
         ]
         before = sum((adds for row, adds in signed if row["event"] == "till"), Decimal(0))
-        assert sum(step.adds for step in steps) == sum(step.adds for step in every)
+        if steps:
+            assert sum(step.adds for step in steps) == sum(step.adds for step in every)
         assert moves(before, steps) == moves(before, every)
         moved += len(moves(before, every))
     assert moved > 100
+    assert sum(not steps for steps in told.values()) > 30
     assert sum(map(len, told.values())) < sum(row["event"] != "till" for row in rows) * 0.8
