@@ -16,7 +16,7 @@ from app.core.config import Settings
 from app.core.database import Database, raw_connection
 from app.models import AuditEntry, OutboxEvent, TierAssignment, TierReview
 from app.queries import customer_stats
-from app.services import nights, tier_reviews
+from app.services import nights, tier_nights, tier_reviews
 from tests.support import merging
 from tests.support.calibrations import calibrate
 from tests.support.events import refund, sale, void
@@ -600,6 +600,73 @@ async def test_the_night_ends_reviews_that_time_has_outdated(
     assert await fates(shop, old) == [("small", "ordinary", "lapsed")]
     assert await fates(shop, new) == [("small", "ordinary", "open")]
     assert await lapse(shop) == {"looked_at": 1, "lapsed": 0, "remaining": 0}
+
+
+async def test_the_night_holds_whom_it_would_lift_and_asks_once(shop: Shop) -> None:
+    customer_id = await shop.card()
+    await shop.send(sale("290.00"))
+    await calibrate(shop.database, top_gross=Decimal("200.00"))
+    async with shop.database.transaction() as session:
+        await (await raw_connection(session)).execute(
+            """UPDATE tier_policy
+               SET body = jsonb_set(body, '{levels,1,at_least}', '"250.00"')
+               WHERE scope = 'individual'"""
+        )
+
+    for _ in range(2):
+        async with shop.database.transaction() as session:
+            counts = await tier_nights.reconcile(session, shop.settings, TODAY)
+        assert (counts["moved"], counts["remaining"]) == (0, 0)
+        assert await fates(shop, customer_id) == [("small", "ordinary", "open")]
+    [review] = await reviews(shop, customer_id)
+    assert review.purchase_id is None
+    assert len(await told(shop, "tier.review_opened")) == 1
+
+    assert (await decide(shop, review, "accept")).status_code == 200
+    assert await history(shop, customer_id) == [("small", "initial"), ("ordinary", "reviewed")]
+    # Sound by now, a refused card would be lifted too; this one is where it should be.
+    async with shop.database.transaction() as session:
+        counts = await tier_nights.reconcile(session, shop.settings, TODAY)
+    assert counts["moved"] == 0
+
+
+async def test_the_night_lifts_whose_account_is_not_hollow_any_more(shop: Shop) -> None:
+    waiting = await shop.card()
+    refused = await shop.card("HK000002")
+    for member in ("HK000001", "HK000002"):
+        await shop.send(sale("400.00", member=member))
+    [review] = await reviews(shop, refused)
+    await decide(shop, review, "refuse", reason="一次性团购")
+    await calibrate(shop.database, top_gross=Decimal("500.00"))
+
+    assert await lapse(shop) == {"looked_at": 1, "lapsed": 1, "remaining": 0}
+    async with shop.database.transaction() as session:
+        counts = await tier_nights.reconcile(session, shop.settings, TODAY)
+
+    assert counts["moved"] == 2
+    for customer_id in (waiting, refused):
+        assert await history(shop, customer_id) == [
+            ("small", "initial"), ("ordinary", "reconciled"),
+        ]  # fmt: skip
+    assert await fates(shop, refused) == [("small", "ordinary", "refused")]
+
+
+async def test_what_is_set_by_hand_ends_the_review_and_holds_no_review_up(shop: Shop) -> None:
+    customer_id = await shop.card()
+    await shop.send(sale("400.00"))
+    [review] = await reviews(shop, customer_id)
+    answer = await shop.client.post(
+        f"/v1/customers/{customer_id}/tier-override",
+        headers=shop.world.headers(),
+        json={"level": "main", "reason": "战略客户", "ends_on": "2026-12-31"},
+    )
+    assert answer.is_success, answer.text
+
+    assert await fates(shop, customer_id) == [("small", "ordinary", "lapsed")]
+    assert (await decide(shop, review, "accept")).status_code == 409
+    result = await shop.send(sale("900.00"))
+    assert result["tier"]["held_upgrade"] is None
+    assert len(await reviews(shop, customer_id)) == 1
 
 
 async def test_the_night_ends_reviews_of_cards_that_are_not_hollow_any_more(shop: Shop) -> None:
