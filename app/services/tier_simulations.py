@@ -202,9 +202,7 @@ def _job(report: Report, named: str) -> SimulationJob:
 
 
 def _ref(policy: Policy) -> TierPolicyRef:
-    return TierPolicyRef(
-        id=policy.id, version=policy.version, name=policy.name, method=policy.method
-    )
+    return TierPolicyRef(id=policy.id, version=policy.version, name=policy.name)
 
 
 def _before_and_after(cells: Sequence[Cell], active: Policy, draft: Policy) -> dict[str, Any]:

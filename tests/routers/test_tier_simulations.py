@@ -17,8 +17,10 @@ from app.core import clock
 from app.core.config import Settings
 from app.core.database import Database, raw_connection
 from app.models import AuditEntry, OutboxEvent, TierAssignment
-from app.services import tier_nights, tier_policy_publishing
+from app.services import tier_nights, tier_policy_publishing, tier_simulations
+from tests.support.events import sale
 from tests.support.populations import Person, crowd, move_in, spender
+from tests.support.shop import Shop
 from tests.support.tier_policies import KEEP, PATH, THRESHOLDS, as_seen, draft, read, versions
 from tests.support.world import World
 
@@ -132,11 +134,9 @@ async def test_a_simulation_shows_levels_moves_and_costs(
         "id": policy["id"],
         "version": 2,
         "name": "Lower lines",
-        "method": "threshold",
     }
     assert shown["in_force"] == {
         "id": shipped["id"], "version": 1, "name": "Twelve months' net spend",
-        "method": "threshold",
     }  # fmt: skip
     assert (shown["scope"], shown["fingerprint"]) == ("individual", policy["fingerprint"])
     assert (shown["as_of"], shown["window_from"]) == ("2026-11-21", "2025-11-22")
@@ -518,3 +518,82 @@ async def test_a_program_does_not_approve(
     )
     assert (refused.status_code, refused.json()["type"]) == (403, "/problems/forbidden")
     assert (await read(client, world, policy))["status"] == "draft"
+
+
+async def test_a_window_of_another_length_is_read_from_the_receipts(
+    client: httpx.AsyncClient, world: World, database: Database, settings: Settings
+) -> None:
+    shop = Shop(client, world, database, settings)
+    cards: dict[UUID, None] = {}
+    for number, sales in enumerate(
+        [[("2026-11-01", "90.00")], [("2026-08-24", "50.00"), ("2026-10-01", "20.00")],
+         [("2026-08-23", "400.00")], [("2026-03-01", "2000.00")], []]
+    ):  # fmt: skip
+        member = f"HK00000{number}"
+        cards[await shop.card(member)] = None
+        for day, amount in sales:
+            await shop.send(sale(amount, member=member, at=f"{day}T10:00:00+08:00"))
+    assert list((await held(database)).values()).count("small") == 3
+    policy = await draft(client, world, **{**SHARES, "window_days": 90})
+    shown = await simulate(client, world, policy)
+    # Days from 24 August on count: two bought, 160.00 in all, and 90.00 begins the upper half.
+    assert (shown["window_from"], shown["customers"], shown["buyers"], shown["amount"]) == (
+        "2026-08-24", 5, 2, "160.00",
+    )  # fmt: skip
+    assert (await read(client, world, policy))["levels"][0]["at_least"] == "90.00"
+    before, first = await held(database), next(iter(cards))
+    assert shown["movers"]["up"][0]["customer_id"] == str(first)
+    await publish(client, world, policy)
+    await night(database, settings)
+    after = await held(database)
+    # The one that was ordinary holds a level that is no longer known.
+    assert Counter((before[one], after[one]) for one in cards) == {
+        (row["before"], row["after"]): row["customers"] for row in shown["transitions"]["at_once"]
+    }
+    assert after[first] == "main"
+
+
+async def test_the_same_draft_tried_out_again_shows_the_same(
+    client: httpx.AsyncClient, world: World, database: Database
+) -> None:
+    await move_in(database, crowd(random.Random(9), TODAY, 80))
+    policy = await draft(client, world, **COMPOSITE)
+    first = await simulate(client, world, policy)
+    calibrated = await read(client, world, policy)
+    assert await simulate(client, world, policy) == first
+    assert await read(client, world, policy) == calibrated
+
+
+async def test_twice_as_many_customers_take_no_more_statements_nor_a_longer_answer(
+    client: httpx.AsyncClient, world: World, database: Database, settings: Settings
+) -> None:
+    policy = await draft(client, world, **COMPOSITE)
+    taken, lengths = [], []
+    for seed in (1, 2, 3):
+        await move_in(database, crowd(random.Random(seed), TODAY, 150))
+        async with database.transaction() as session:
+            connection = await raw_connection(session)
+            statements: list[str] = []
+
+            def note(record: Any, into: list[str] = statements) -> None:
+                into.append(record.query)
+
+            async def percent(_: int) -> None:
+                pass
+
+            with connection.query_logger(note):
+                result = await tier_simulations.make(
+                    session,
+                    settings,
+                    {
+                        "policy_id": policy["id"],
+                        "fingerprint": policy["fingerprint"],
+                        "as_of": TODAY.isoformat(),
+                    },
+                    percent,
+                )
+            taken.append(len(statements))
+            lengths.append(len(result["movers"]["up"]))
+    # The first time the driver asks what types there are.
+    assert taken[1] == taken[2] < 12
+    assert lengths == [20, 20, 20]
