@@ -276,10 +276,12 @@ async def fill(connection: Any, import_id: UUID, after: int, upto: int, receipts
     """Lay the portion's receipts and lines into the transaction's temporary tables."""
     await connection.execute(_TABLES)
     lines = asyncio.ensure_future(connection.execute(_FILL_LINES, import_id, after, upto))
-    # Ids are made while the database is at work.
-    await asyncio.sleep(0)
-    ids = [new_id() for _ in range(receipts)]
-    await lines
+    try:
+        # Ids are made while the database is at work.
+        await asyncio.sleep(0)
+        ids = [new_id() for _ in range(receipts)]
+    finally:
+        await lines
     await connection.execute("ANALYZE import_portion_line (position)")
     await connection.execute(_FILL_RECEIPTS, ids)
     await connection.execute(
