@@ -18,7 +18,7 @@ from app.core.database import Database
 from app.core.embedded_postgres import ensure_database, temporary_server
 from app.core.logging import configure_logging
 from app.core.migrations import alembic_config
-from app.queries.customers import CardFilters
+from app.queries.card_filters import CardFilters
 from app.rules.access import SYSTEM
 from app.schemas.exports import CustomersExport, ExportRequest, PurchasesExport, ReceiptFilters
 from app.services import exports

@@ -5,13 +5,11 @@ the two need not lie on the same machine.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import (
-    ColumnElement,
     Select,
     Text,
     Uuid,
@@ -31,9 +29,16 @@ from app.core import clock
 from app.core.database import raw_connection, settings_of
 from app.locale.birthdays import next_birthday
 from app.locale.masking import mask_identity, mask_within
-from app.models import Customer, CustomerChange, CustomerIdentity, Identity, TierAssignment
-from app.models.columns import INSTANT, TEXTS
+from app.models import (
+    Customer,
+    CustomerChange,
+    CustomerIdentity,
+    Identity,
+    TierAssignment,
+)
+from app.models.columns import INSTANT
 from app.queries import completeness, custom_fields, survivors
+from app.queries.card_filters import CardFilters, conditions_of
 from app.schemas.card_parts import Birthday, Completeness, FamilyMember, TradingTerms
 from app.schemas.common import LabelledCode
 from app.schemas.customers import (
@@ -41,34 +46,16 @@ from app.schemas.customers import (
     CardChange,
     CardIdentity,
     CustomerSort,
-    StatusFilter,
 )
-from app.vocabulary import BirthdayCalendar, CustomerKind, CustomerStatus, IdentityKind, TierLevel
+from app.vocabulary import (
+    BirthdayCalendar,
+    IdentityKind,
+    TierLevel,
+)
 
 IdentityTriple = tuple[IdentityKind, str, str]
 """Kind, system and normalised value."""
 Position = Sequence[Any]
-
-
-@dataclass(frozen=True, slots=True)
-class CardFilters:
-    """What a list of cards is narrowed to; None leaves a part open. Days are both included."""
-
-    status: StatusFilter = "active"
-    kind: CustomerKind | None = None
-    home_store_id: UUID | None = None
-    owner_staff_id: UUID | None = None
-    tier: TierLevel | None = None
-    registered_from: date | None = None
-    registered_to: date | None = None
-    tags: tuple[str, ...] = ()
-    interests: tuple[str, ...] = ()
-    custom: tuple[str, ...] = ()
-    completeness_below: int | None = None
-
-    def listing(self, sort: CustomerSort) -> Mapping[str, Any]:
-        """Return what a cursor is good for: this list, so filtered, so sorted."""
-        return {"list": "customers", "sort": sort, **asdict(self)}
 
 
 _SORT_COLUMNS: Final[Mapping[str, tuple[Any, TypeEngine[Any]]]] = {
@@ -119,7 +106,7 @@ async def count_cards(session: AsyncSession, filters: CardFilters, at_most: int)
 
 async def _wanted(session: AsyncSession, filters: CardFilters) -> Select[Any, Any, Any]:
     return cards().where(
-        *_conditions(filters),
+        *conditions_of(filters),
         *await custom_fields.conditions(session, filters.kind, filters.custom),
     )
 
@@ -147,34 +134,6 @@ def cards() -> Select[Customer, TierLevel, Sequence[bool]]:
         )
         .execution_options(populate_existing=True)
     )
-
-
-def _conditions(filters: CardFilters) -> list[ColumnElement[bool]]:
-    wanted: list[tuple[Any, object]] = [
-        (Customer.kind, filters.kind),
-        (Customer.home_store_id, filters.home_store_id),
-        (Customer.owner_staff_id, filters.owner_staff_id),
-        (TierAssignment.level, filters.tier),
-    ]
-    conditions: list[ColumnElement[bool]] = [
-        column == value for column, value in wanted if value is not None
-    ]
-    # What was merged or erased is in no list: its survivor is, or nobody.
-    conditions.append(
-        col(Customer.status).in_((CustomerStatus.ACTIVE, CustomerStatus.ARCHIVED))
-        if filters.status == "any"
-        else col(Customer.status) == filters.status
-    )
-    if filters.registered_from is not None:
-        conditions.append(col(Customer.registered_on) >= filters.registered_from)
-    if filters.registered_to is not None:
-        conditions.append(col(Customer.registered_on) <= filters.registered_to)
-    for column, words in ((Customer.tags, filters.tags), (Customer.interests, filters.interests)):
-        if words:
-            conditions.append(col(column).op("@>")(literal(list(words), TEXTS)))
-    if filters.completeness_below is not None:
-        conditions.append(col(Customer.completeness) < filters.completeness_below)
-    return conditions
 
 
 async def whole_cards(session: AsyncSession, statement: Select[Any, Any, Any]) -> list[Card]:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from app.queries.customers import CardFilters
+from app.queries.card_filters import CardFilters
 from app.rules.access import Actor
 from app.schemas.customers import (
     Card,
@@ -19,7 +19,7 @@ from app.schemas.customers import (
     StatusFilter,
 )
 from app.services import customer_identities, customers
-from app.vocabulary import CustomerKind, Permission, TierLevel
+from app.vocabulary import CustomerGroup, CustomerKind, Permission, RfmSegment, TierLevel
 from app.web.dependencies import Allow, Idempotent, SessionDep, SettingsDep
 from app.web.documentation import ANY_REQUEST, SIGNED_IN, problems
 from app.web.pagination import Cursor, Limit, Page, decode_cursor, encode_cursor
@@ -56,6 +56,12 @@ def _filters(
         UUID | None, Query(description="Cards that this member of staff looks after.")
     ] = None,
     tier: Annotated[TierLevel | None, Query(description="The current tier.")] = None,
+    segment: Annotated[
+        RfmSegment | None, Query(description="The RFM segment, as of the last night.")
+    ] = None,
+    group: Annotated[
+        CustomerGroup | None, Query(description="The group, as of the last night.")
+    ] = None,
     registered_from: Annotated[
         RegistrationDay | None, Query(description="The first day that counts.")
     ] = None,
@@ -85,6 +91,8 @@ def _filters(
         home_store_id=home_store_id,
         owner_staff_id=owner_staff_id,
         tier=tier,
+        segment=segment,
+        group=group,
         registered_from=registered_from,
         registered_to=registered_to,
         tags=tuple(tag or ()),

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Response
 from fastapi.responses import StreamingResponse
 
-from app.queries.customers import CardFilters
+from app.queries.card_filters import CardFilters
 from app.queries.duplicate_list import PairFilters
 from app.rules.access import Actor
 from app.schemas.exports import (

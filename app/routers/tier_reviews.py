@@ -11,7 +11,7 @@ from app.schemas.tier_reviews import (
     TierReviewRead,
     TierReviewRefusal,
 )
-from app.services import hollow_accounts, tier_review_decisions
+from app.services import customer_profiles, hollow_accounts, tier_review_decisions
 from app.services.tier_review_answers import account_read, review_read
 from app.vocabulary import Permission, ReviewStatus
 from app.web.answers import ON_LISTING, ON_READING, next_cursor, position_after
@@ -133,7 +133,7 @@ async def list_hollow_accounts(
         session, settings, actor, limit=limit, after=position_after(settings, listing, cursor)
     )
     return HollowAccounts(
-        as_of=await hollow_accounts.profiles_as_of(session),
+        as_of=await customer_profiles.profiles_as_of(session),
         items=[account_read(one) for one in page],
         next_cursor=next_cursor(settings, listing, position),
     )

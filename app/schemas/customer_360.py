@@ -6,6 +6,7 @@ from pydantic import Field
 
 from app.schemas.common import Output
 from app.schemas.consents import ConsentRead
+from app.schemas.customer_profiles import ListedProfile
 from app.schemas.customers import Card
 from app.schemas.interactions import InteractionRead
 from app.schemas.purchases import PurchaseRead, ServiceStatistics
@@ -45,6 +46,10 @@ class Customer360(Output):
     card: Card
     tier: TierRead
     value: CustomerValue
+    profile: ListedProfile | None = Field(
+        description="Segment and group; null where the night has not seen the card yet, or the "
+        "policy has no cut points."
+    )
     service: ServiceStatistics = Field(description="Cost to serve.")
     last_purchases: list[PurchaseRead] = Field(description="The last five receipts.")
     favourite_categories: list[CategoryAmount] = Field(

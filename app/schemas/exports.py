@@ -13,6 +13,7 @@ from app.vocabulary import (
     Channel,
     CleanText,
     CodeText,
+    CustomerGroup,
     CustomerKind,
     Direction,
     DuplicateState,
@@ -21,6 +22,7 @@ from app.vocabulary import (
     ExportKind,
     Instant,
     InteractionOutcome,
+    RfmSegment,
     TierLevel,
 )
 from app.vocabulary.fields import Reason
@@ -60,6 +62,8 @@ class CustomerFilters(Input):
     home_store_id: UUID | None = None
     owner_staff_id: UUID | None = None
     tier: TierLevel | None = None
+    segment: RfmSegment | None = Field(default=None, description="As of the last night.")
+    group: CustomerGroup | None = Field(default=None, description="As of the last night.")
     registered_from: RegistrationDay | None = None
     registered_to: RegistrationDay | None = None
     tags: FilterWords = Field(default_factory=list, description="All of them.")

@@ -24,6 +24,7 @@ from app.schemas.purchases import PurchaseRead, ServiceStatistics
 from app.services import purchases, tier_answers, tier_reads
 from app.services.consents import standing_read
 from app.services.customer_changes import get_customer
+from app.services.profile_reads import find_listed
 from app.services.timeline import require
 from app.vocabulary import Permission
 
@@ -56,6 +57,7 @@ async def get_customer_360(
     tier = await tier_reads.get_tier(session, settings, customer_id)
     stats = await purchases.find_statistics(session, customer_id)
     service = await purchases.get_service_statistics(session, customer_id)
+    profile = await find_listed(session, customer_id)
     bought = await _newest(session, Purchase, customer_id)
     since = clock.today(settings.zone) - timedelta(days=WINDOW_DAYS - 1)
     categories = await customer_360.favourite_categories(connection, customer_id, since, SHOWN)
@@ -65,6 +67,7 @@ async def get_customer_360(
         card=card,
         tier=tier_answers.tier_read(tier),
         value=_value(stats),
+        profile=profile,
         service=ServiceStatistics.model_validate(service),
         last_purchases=[PurchaseRead.model_validate(one) for one in bought],
         favourite_categories=[

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -41,14 +41,19 @@ async def refresh_profiles(session: AsyncSession, as_of: date) -> Mapping[str, i
     }
 
 
-async def profiles_as_of(session: AsyncSession) -> date | None:
-    """Return the day that profiles are of: that of the step that ended last, None before any."""
-    day: date | None = await session.scalar(
+def last_night() -> Select[date]:
+    """Return the statement of the day that profiles are of: that of the step that ended last."""
+    return (
         select(col(NightStep.as_of))
         .where(col(NightStep.step) == STEP, col(NightStep.finished_at).is_not(None))
         .order_by(col(NightStep.finished_at).desc())
         .limit(1)
     )
+
+
+async def profiles_as_of(session: AsyncSession) -> date | None:
+    """Return the day that profiles are of; None before the first night."""
+    day: date | None = await session.scalar(last_night())
     return day
 
 

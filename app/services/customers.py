@@ -17,7 +17,8 @@ from app.core.ids import new_id
 from app.locale.birthdays import lunar_day_is_after
 from app.models import Customer, Staff, Store
 from app.queries import customers as queries
-from app.queries.customers import CardFilters, Position
+from app.queries.card_filters import CardFilters
+from app.queries.customers import Position
 from app.rules.access import Actor
 from app.schemas.card_parts import BirthdayInput, as_stored
 from app.schemas.customers import (

@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Boolean, Uuid, and_, literal, or_, select, tuple_
@@ -13,7 +12,7 @@ from sqlmodel import col
 from app.core import clock
 from app.core.config import Settings
 from app.core.database import raw_connection
-from app.models import Customer, CustomerProfile, NightStep, TierAssignment, TierReview
+from app.models import Customer, CustomerProfile, TierAssignment, TierReview
 from app.rules.access import Actor
 from app.rules.hollow_accounts import HollowEvidence
 from app.services import tier_reviews
@@ -26,9 +25,6 @@ from app.vocabulary import (
     TierLevel,
 )
 
-PROFILES_STEP: Final = "profiles"
-"""The night's step that finds hollow accounts."""
-
 
 @dataclass(frozen=True, slots=True)
 class HollowAccount:
@@ -40,16 +36,6 @@ class HollowAccount:
     signs: tuple[HollowSign, ...]
     evidence: HollowEvidence | None
     open_review_id: UUID | None
-
-
-async def profiles_as_of(session: AsyncSession) -> date | None:
-    """Return the day that the profiles were last made for; None where none were yet."""
-    return await session.scalar(
-        select(col(NightStep.as_of))
-        .where(col(NightStep.step) == PROFILES_STEP, col(NightStep.finished_at).is_not(None))
-        .order_by(col(NightStep.finished_at).desc())
-        .limit(1)
-    )
 
 
 async def list_hollow_accounts(

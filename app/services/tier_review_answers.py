@@ -27,7 +27,7 @@ def review_read(review: TierReview, customer: Customer) -> TierReviewRead:
         purchase_id=review.purchase_id,
         policy_id=review.policy_id,
         is_severe=review.is_severe,
-        evidence=_evidence(review.evidence),
+        evidence=evidence_read(review.evidence),
         opened_at=review.opened_at,
         decided_at=review.decided_at,
         decided_by_id=review.decided_by_id,
@@ -42,7 +42,7 @@ def account_read(account: HollowAccount) -> HollowAccountRead:
         level=None if account.level is None else LabelledCode.of(account.level),
         is_severe=account.is_severe,
         signs=list(account.signs),
-        evidence=None if account.evidence is None else _evidence(account.evidence.as_json()),
+        evidence=None if account.evidence is None else evidence_read(account.evidence.as_json()),
         open_review_id=account.open_review_id,
     )
 
@@ -56,7 +56,8 @@ def _card(customer: Customer) -> HollowCard:
     )
 
 
-def _evidence(stored: Mapping[str, Any]) -> HollowEvidenceRead:
+def evidence_read(stored: Mapping[str, Any]) -> HollowEvidenceRead:
+    """Return what makes a card's turnover hollow as an answer."""
     conditions = [
         HollowConditionRead(
             sign=LabelledCode.of(HollowSign(one["sign"])),

@@ -105,7 +105,7 @@ async def test_the_view_shows_what_each_of_its_parts_says(
     view = await overview(client, world, card)
 
     assert view.keys() == {
-        "card", "tier", "value", "service", "last_purchases", "favourite_categories",
+        "card", "tier", "value", "profile", "service", "last_purchases", "favourite_categories",
         "last_interactions", "consents", "possible_duplicates",
     }  # fmt: skip
     assert view["card"] == await read_card(client, world, card)
@@ -143,6 +143,7 @@ async def test_a_new_card_has_a_view_with_nothing_in_it(
         "first_purchase_on": None, "last_purchase_on": None, "purchases": 0, "net": "0.00",
         "margin": None, "purchases_365": 0, "net_365": "0.00", "margin_365": None,
     }  # fmt: skip
+    assert view["profile"] is None
     assert view["service"]["contacts"] == view["possible_duplicates"] == 0
     assert not any(
         view[name]

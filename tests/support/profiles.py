@@ -8,11 +8,14 @@ from uuid import UUID
 
 import orjson
 
+from app.core import clock
 from app.core.database import Database, raw_connection
 from app.queries import customer_profiles
 from app.queries.profile_facts import standings
 from app.rules.customer_profiles import Profile, can_profile, profile_of
 from app.rules.tier_policies import Calibration, References, RfmCuts
+from app.services import nights
+from app.services.customer_profiles import STEP, refresh_profiles
 from app.services.tier_policies_in_force import active_policies
 from app.vocabulary import CustomerKind
 
@@ -60,6 +63,23 @@ async def use_policy(database: Database, method: str, body: dict[str, Any]) -> N
                WHERE scope = 'individual' AND status = 'active'""",
             method, orjson.dumps(body).decode(),
         )  # fmt: skip
+
+
+async def make_profiles(database: Database, as_of: date) -> dict[str, int]:
+    """Run the night's step for a day; return what it counted."""
+    async with database.transaction() as session:
+        await nights.begin_step(session, as_of, STEP, clock.now())
+    total: dict[str, int] = {}
+    while True:
+        async with database.transaction() as session:
+            counts = dict(await refresh_profiles(session, as_of))
+        remaining = counts.pop("remaining")
+        total = {name: total.get(name, 0) + count for name, count in counts.items()}
+        if not remaining:
+            break
+    async with database.transaction() as session:
+        await nights.finish_step(session, as_of, STEP, clock.now(), 1, total)
+    return total
 
 
 def columns_of(profile: Profile) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.errors import ForbiddenError
 from app.models import CustomField
 from app.queries import customers as queries
-from app.queries.customers import CardFilters
+from app.queries.card_filters import CardFilters
 from app.queries.exports import custom_fields, identity_values
 from app.rules.access import Actor
 from app.schemas.card_parts import Birthday
