@@ -42,9 +42,7 @@ def profile_read(
     return CustomerProfileRead(
         customer_id=customer_id,
         as_of=as_of,
-        policy=TierPolicyRef(
-            id=policy.id, version=policy.version, name=policy.name, method=policy.method
-        ),
+        policy=TierPolicyRef(id=policy.id, version=policy.version, name=policy.name),
         calibrated_on=None if policy.calibration is None else policy.calibration.as_of,
         findings=None if profile is None else _findings(profile, policy, level),
         listed=listed,

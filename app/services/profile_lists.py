@@ -159,6 +159,8 @@ async def list_pruning_candidates(
     """
     query = _cards(actor, None).where(col(CustomerProfile.is_pruning_candidate))
     page, position = await _page(session, query, col(CustomerProfile.contribution), after, limit)
+    if not page:
+        return [], None
     policies = await active_policies(session)
     as_of = await profiles_as_of(session) or clock.today(settings.zone)
     found = await standings(

@@ -14,6 +14,8 @@ from app.core import clock
 from app.core.config import Settings
 from app.core.database import Database, raw_connection
 from app.core.ids import new_id
+from app.queries.card_filters import CardFilters
+from app.queries.customers import list_cards
 from app.rules.access import Actor
 from app.schemas.exports import ContactFilters, ReceiptFilters
 from app.services.audit import AuditFilter, list_audit_entries
@@ -21,13 +23,27 @@ from app.services.exporting.contacts import ContactTable
 from app.services.exporting.receipts import ReceiptTable
 from app.services.interactions import list_next_steps
 from app.services.pos_intake import list_events
+from app.services.profile_lists import list_pruning_candidates, list_upgrade_potential
 from app.services.reports import list_reports
 from app.services.tier_review_decisions import list_reviews
 from app.services.unattached_interactions import list_unattached
-from app.vocabulary import Action, ActorKind, EventStatus, ReportKind, ReviewStatus
+from app.vocabulary import (
+    Action,
+    ActorKind,
+    CustomerGroup,
+    CustomerKind,
+    EventStatus,
+    ReportKind,
+    ReviewStatus,
+    RfmSegment,
+)
 
 Listing = Callable[[AsyncSession], Awaitable[Any]]
 NOW = clock.now()
+STORE_MANAGER = Actor(
+    kind=ActorKind.STAFF, id=new_id(), name="Store manager", permissions=frozenset(),
+    store_ids=frozenset({new_id()}),
+)  # fmt: skip
 MANAGER = Actor(kind=ActorKind.STAFF, id=new_id(), name="Manager", permissions=frozenset())
 
 
@@ -87,6 +103,34 @@ def reviews(*, after: bool = False, status: ReviewStatus | None = None) -> Listi
     return lambda session: list_reviews(session, MANAGER, status=status, after=place, limit=50)
 
 
+def cards_of(*, after: bool = False, **filters: Any) -> Listing:
+    """Return a list of cards, newest first, as far as its first statement."""
+    place = [NOW.isoformat(), str(new_id())] if after else None
+    return lambda session: list_cards(session, CardFilters(**filters), "-created_at", place, 50)
+
+
+def potential(*, after: bool = False, actor: Actor = MANAGER) -> Listing:
+    """Return the list of who is about to earn more."""
+    place = ["1.50", str(new_id())] if after else None
+
+    async def listing(session: AsyncSession) -> None:
+        await list_upgrade_potential(session, actor, CustomerKind.INDIVIDUAL, after=place, limit=50)
+
+    return listing
+
+
+def candidates(*, after: bool = False) -> Listing:
+    """Return the list of who costs too much."""
+    place = ["-1.50", str(new_id())] if after else None
+
+    async def listing(session: AsyncSession) -> None:
+        await list_pruning_candidates(
+            session, Settings(_env_file=None), MANAGER, after=place, limit=50
+        )
+
+    return listing
+
+
 @pytest.mark.parametrize(
     ("listing", "index"),
     [
@@ -115,6 +159,22 @@ def reviews(*, after: bool = False, status: ReviewStatus | None = None) -> Listi
         pytest.param(
             reviews(status=ReviewStatus.OPEN, after=True), "ix_tier_review_opened_at_id",
             id="reviews that wait, next page",
+        ),
+        pytest.param(
+            cards_of(segment=RfmSegment.LOYAL, after=True), "ix_customer_created_at_id",
+            id="cards of a segment",
+        ),
+        pytest.param(
+            cards_of(group=CustomerGroup.VALUE), "ix_customer_created_at_id",
+            id="cards of a group",
+        ),
+        pytest.param(potential(), "ix_customer_profile_potential", id="upgrade potential"),
+        pytest.param(
+            potential(after=True, actor=STORE_MANAGER), "ix_customer_profile_potential",
+            id="upgrade potential of a shop, next page",
+        ),
+        pytest.param(
+            candidates(after=True), "ix_customer_profile_pruning", id="candidates for pruning"
         ),
         pytest.param(audit(), "ix_audit_entry_at_id", id="trail"),
         pytest.param(audit(after=True), "ix_audit_entry_at_id", id="trail, next page"),
