@@ -7,17 +7,17 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-import httpx
 import pytest
 from sqlalchemy import select
 from sqlmodel import col
 
 from app.core.config import Settings
 from app.core.database import Database
-from app.models import OutboxEvent, TierAssignment, TierReview
+from app.models import OutboxEvent, TierAssignment
 from tests.conftest import client_of
 from tests.support.calibrations import calibrate
 from tests.support.events import refund, sale
+from tests.support.reviews import decide, reviews
 from tests.support.shop import Shop
 from tests.support.world import build_world
 
@@ -42,17 +42,6 @@ async def shop(fresh_database: Database, settings: Settings) -> AsyncIterator[Sh
         yield Shop(client, world, fresh_database, settings)
 
 
-async def reviews(shop: Shop, customer_id: UUID) -> list[TierReview]:
-    """Return a card's reviews, oldest first."""
-    async with shop.database.transaction() as session:
-        rows = await session.scalars(
-            select(TierReview)
-            .where(col(TierReview.customer_id) == customer_id)
-            .order_by(col(TierReview.id))
-        )
-        return list(rows)
-
-
 async def causes(shop: Shop, customer_id: UUID) -> list[str]:
     """Return why a card got each of its tiers, oldest first."""
     async with shop.database.transaction() as session:
@@ -62,15 +51,6 @@ async def causes(shop: Shop, customer_id: UUID) -> list[str]:
             .order_by(col(TierAssignment.valid_to).nulls_last(), col(TierAssignment.id))
         )
         return [str(cause) for cause in rows]
-
-
-async def decide(shop: Shop, review: TierReview, verb: str, **body: Any) -> httpx.Response:
-    """Accept or refuse a review."""
-    return await shop.client.post(
-        f"/v1/tier-reviews/{review.customer_id}/{review.id}/{verb}",
-        headers=shop.world.headers(),
-        json=body,
-    )
 
 
 async def test_many_sales_at_once_open_one_review(shop: Shop) -> None:

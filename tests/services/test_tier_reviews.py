@@ -1,31 +1,35 @@
-"""Upgrades of hollow accounts: held at the till, accepted, refused, lapsed; one review a card."""
+"""Upgrades of hollow accounts are held: at the till, and wherever receipts come from."""
 
-from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 import httpx
 import pytest
-from sqlalchemy import select
-from sqlmodel import col
 
 from app.core import clock
 from app.core.config import Settings
 from app.core.database import Database, raw_connection
-from app.models import AuditEntry, OutboxEvent, TierAssignment, TierReview
-from app.queries import customer_stats
-from app.services import nights, tier_nights, tier_reviews
 from tests.support import merging
 from tests.support.calibrations import calibrate
-from tests.support.events import refund, sale, void
+from tests.support.events import refund, sale
 from tests.support.import_files import ask, step, upload
+from tests.support.reviews import (
+    audited,
+    decide,
+    fates,
+    history,
+    lapse,
+    on_days,
+    reviews,
+    statements_about_reviews,
+    told,
+)
 from tests.support.shop import Shop
 from tests.support.world import World
 
 NOW = datetime(2026, 11, 21, 6, 30, tzinfo=UTC)
-TODAY = date(2026, 11, 21)
 
 
 @pytest.fixture
@@ -43,121 +47,6 @@ async def shop(
     with clock.using(now, everywhere=True):
         await calibrate(database, top_gross=Decimal("300.00"))
         yield Shop(client, world, database, settings)
-
-
-async def reviews(shop: Shop, customer_id: UUID) -> Sequence[TierReview]:
-    """Return a card's reviews, oldest first."""
-    async with shop.database.transaction() as session:
-        return (
-            await session.scalars(
-                select(TierReview)
-                .where(col(TierReview.customer_id) == customer_id)
-                .order_by(col(TierReview.id))
-                .execution_options(populate_existing=True)
-            )
-        ).all()
-
-
-async def fates(shop: Shop, customer_id: UUID) -> list[tuple[str, str, str]]:
-    """Return from which level to which each of a card's reviews is, and what became of it."""
-    return [
-        (str(one.level), str(one.next_level), str(one.status))
-        for one in await reviews(shop, customer_id)
-    ]
-
-
-async def history(shop: Shop, customer_id: UUID) -> list[tuple[str, str]]:
-    """Return level and cause of every tier of a card, oldest first."""
-    async with shop.database.transaction() as session:
-        rows = await session.execute(
-            select(col(TierAssignment.level), col(TierAssignment.cause))
-            .where(col(TierAssignment.customer_id) == customer_id)
-            .order_by(
-                col(TierAssignment.valid_to).nulls_last(),
-                col(TierAssignment.valid_from),
-                col(TierAssignment.id),
-            )
-        )
-        return [(str(level), str(cause)) for level, cause in rows]
-
-
-async def decide(
-    shop: Shop, review: TierReview, verb: str, who: str = "manager", **body: Any
-) -> httpx.Response:
-    """Accept or refuse a review."""
-    return await shop.client.post(
-        f"/v1/tier-reviews/{review.customer_id}/{review.id}/{verb}",
-        headers=shop.world.headers(who),
-        json=body,
-    )
-
-
-async def on_days(shop: Shop, *amounts: str, member: str = "HK000001") -> list[dict[str, Any]]:
-    """Sell each amount on a day of its own, the last one today; return the events."""
-    events = []
-    for back, amount in zip(range(len(amounts) - 1, -1, -1), amounts, strict=True):
-        at = (clock.now() - timedelta(days=back)).isoformat()
-        events.append(sale(amount, member=member, at=at))
-        await shop.send(events[-1])
-    return events
-
-
-async def lapse(shop: Shop) -> dict[str, int]:
-    """Run a portion of the night's step."""
-    async with shop.database.transaction() as session:
-        await nights.begin_step(session, TODAY, tier_reviews.STEP, clock.now())
-        return dict(await tier_reviews.lapse_outdated(session, shop.settings, TODAY))
-
-
-async def statements_about_reviews(shop: Shop, events: list[Any]) -> int:
-    """Return how many statements about reviews a batch takes, but for the one of every batch."""
-    seen: list[str] = []
-
-    def note(record: Any) -> None:
-        seen.append(record.query)
-
-    async with shop.database.transaction() as session:
-        # One connection serves everything that is rolled back.
-        connection = await raw_connection(session)
-        connection.add_query_logger(note)
-    await shop.batch(events)
-    async with shop.database.transaction() as session:
-        (await raw_connection(session)).remove_query_logger(note)
-    assert seen
-    return sum("tier_review" in text and "has_review" not in text for text in seen)
-
-
-async def keep_signed_in(shop: Shop) -> None:
-    """Let tokens last although the clock was moved."""
-    async with shop.database.transaction() as session:
-        connection = await raw_connection(session)
-        await connection.execute(
-            "UPDATE access_token SET last_used_at = $1, expires_at = $2",
-            clock.now(),
-            clock.now() + timedelta(days=1),
-        )
-
-
-async def told(shop: Shop, kind: str) -> list[dict[str, Any]]:
-    """Return the payloads of the events of a kind that others are told."""
-    async with shop.database.transaction() as session:
-        rows = await session.scalars(
-            select(col(OutboxEvent.payload))
-            .where(col(OutboxEvent.type) == kind)
-            .order_by(col(OutboxEvent.id))
-        )
-        return list(rows)
-
-
-async def audited(shop: Shop) -> list[tuple[str, str, list[str]]]:
-    """Return what the audit trail says of reviews: who, what, which fields."""
-    async with shop.database.transaction() as session:
-        rows = await session.execute(
-            select(AuditEntry)
-            .where(col(AuditEntry.object_type) == "tier_review")
-            .order_by(col(AuditEntry.id))
-        )
-        return [(str(one.actor_kind), str(one.action), one.fields) for (one,) in rows]
 
 
 # --- At the till ------------------------------------------------------------------------------
@@ -403,276 +292,3 @@ async def test_a_waiting_card_that_is_merged_away_leaves_a_review_that_the_night
         ("small", "ordinary", "lapsed"), ("small", "ordinary", "open"),
     ]  # fmt: skip
     assert await shop.level(waiting) == "small"
-
-
-# --- Decided ----------------------------------------------------------------------------------
-
-
-async def test_an_accepted_upgrade_lifts_the_card_and_goes_with_its_purchase(shop: Shop) -> None:
-    customer_id = await shop.card()
-    sold = sale("1200.00")
-    await shop.send(sold)
-    [review] = await reviews(shop, customer_id)
-
-    answer = await decide(shop, review, "accept", note="学校采购", next_level="main")
-
-    assert answer.status_code == 200, answer.text
-    assert (answer.json()["status"], answer.json()["reason"]) == ("accepted", "学校采购")
-    assert answer.json()["decided_by_id"] == str(shop.world.staff["manager"])
-    assert await history(shop, customer_id) == [("small", "initial"), ("main", "reviewed")]
-    assert (await shop.tier(customer_id)).purchase_id == review.purchase_id
-    assert await told(shop, "tier.changed") == [
-        {"before": "small", "after": "main", "cause": "reviewed"}
-    ]
-    assert (await audited(shop))[1:] == [("staff", "decided", ["reason", "status"])]
-
-    await shop.send(refund(sold))
-
-    assert (await history(shop, customer_id))[2:] == [("small", "reversal")]
-
-
-async def test_an_accepted_upgrade_whose_purchase_went_back_is_carried_by_the_others(
-    shop: Shop,
-) -> None:
-    customer_id = await shop.card()
-    first = sale("400.00")
-    await shop.send(first)
-    second = sale("350.00")
-    await shop.send(second)
-    await shop.send(refund(first))
-    assert await fates(shop, customer_id) == [("small", "ordinary", "open")]
-    [review] = await reviews(shop, customer_id)
-
-    assert (await decide(shop, review, "accept")).status_code == 200
-    assert await history(shop, customer_id) == [
-        ("small", "initial"), ("ordinary", "reviewed"), ("ordinary", "carried"),
-    ]  # fmt: skip
-    assert len(await told(shop, "tier.changed")) == 1
-
-    # Taking back one of those that carry it ends it.
-    await shop.send(refund(second))
-    assert await shop.level(customer_id) == "small"
-
-
-async def test_a_refused_upgrade_is_not_asked_again_while_the_account_is_hollow(
-    shop: Shop, now: clock.FixedClock
-) -> None:
-    customer_id = await shop.card()
-    await shop.send(sale("400.00"))
-    [review] = await reviews(shop, customer_id)
-    answer = await decide(shop, review, "refuse", reason="一次性团购")
-    assert answer.status_code == 200, answer.text
-    assert (answer.json()["status"], answer.json()["reason"]) == ("refused", "一次性团购")
-
-    result = await shop.send(sale("30.00"))
-
-    assert result["tier"]["held_upgrade"] == {
-        "level": "ordinary",
-        "is_refused": True,
-        "explanation": {
-            "en": "The upgrade to Ordinary was refused in a review.",
-            "zh": "升级为普通客户经复核未通过。",
-        },
-    }
-    assert await fates(shop, customer_id) == [("small", "ordinary", "refused")]
-    # A higher level was not refused.
-    await shop.send(sale("800.00"))
-    assert (await fates(shop, customer_id))[1:] == [("small", "main", "open")]
-    await decide(shop, (await reviews(shop, customer_id))[1], "refuse", reason="仍为一次性团购")
-
-    now.advance(timedelta(days=179))
-    await shop.send(sale("1.00"))
-    assert len(await reviews(shop, customer_id)) == 2
-    now.advance(timedelta(days=1))
-    await shop.send(sale("1.00"))
-    # By now it has bought on four days, but one order is still most of the year.
-    assert (await fates(shop, customer_id))[2:] == [("small", "main", "open")]
-    assert await shop.level(customer_id) == "small"
-
-
-async def test_a_refused_card_that_turns_sound_rises(shop: Shop) -> None:
-    customer_id = await shop.card()
-    await shop.send(sale("400.00"))
-    [review] = await reviews(shop, customer_id)
-    await decide(shop, review, "refuse", reason="一次性团购")
-
-    await on_days(shop, "250.00", "250.00", "10.00")
-
-    assert await shop.level(customer_id) == "ordinary"
-    assert await fates(shop, customer_id) == [("small", "ordinary", "refused")]
-
-
-@pytest.mark.parametrize(
-    ("verb", "body"),
-    [("accept", {}), ("refuse", {"reason": "一次性团购"})],
-    ids=["accept", "refuse"],
-)
-async def test_what_was_decided_is_not_decided_again(
-    shop: Shop, verb: str, body: dict[str, str]
-) -> None:
-    customer_id = await shop.card()
-    await shop.send(sale("400.00"))
-    [review] = await reviews(shop, customer_id)
-    await decide(shop, review, "refuse", reason="首次判断")
-    before = await shop.counts(TierAssignment, AuditEntry, OutboxEvent)
-
-    answer = await decide(shop, review, verb, **body)
-
-    assert answer.status_code == 409
-    assert answer.json()["type"] == "/problems/invalid-transition"
-    assert await shop.counts(TierAssignment, AuditEntry, OutboxEvent) == before
-    [after] = await reviews(shop, customer_id)
-    assert (str(after.status), after.reason) == ("refused", "首次判断")
-
-
-async def test_a_level_that_the_reviewer_did_not_see_is_not_accepted(shop: Shop) -> None:
-    customer_id = await shop.card()
-    await shop.send(sale("400.00"))
-    [review] = await reviews(shop, customer_id)
-    await shop.send(sale("700.00"))
-
-    answer = await decide(shop, review, "accept", next_level="ordinary")
-
-    assert answer.status_code == 409
-    assert await fates(shop, customer_id) == [("small", "main", "open")]
-    assert await shop.level(customer_id) == "small"
-
-
-async def test_what_the_figures_no_longer_earn_is_not_accepted(
-    shop: Shop, now: clock.FixedClock
-) -> None:
-    customer_id = await shop.card()
-    await shop.send(sale("400.00"))
-    [review] = await reviews(shop, customer_id)
-    now.advance(timedelta(days=365))
-    await keep_signed_in(shop)
-    before = await shop.counts(TierAssignment, AuditEntry, OutboxEvent)
-
-    answer = await decide(shop, review, "accept")
-
-    assert answer.status_code == 409
-    assert answer.json()["type"] == "/problems/invalid-transition"
-    assert await shop.counts(TierAssignment, AuditEntry, OutboxEvent) == before
-    assert await fates(shop, customer_id) == [("small", "ordinary", "open")]
-
-
-# --- Lapsed -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("take_back", [refund, void], ids=["refund", "void"])
-async def test_taking_the_purchase_back_ends_the_review(shop: Shop, take_back: Any) -> None:
-    customer_id = await shop.card()
-    sold = sale("1200.00")
-    await shop.send(sold)
-    await shop.send(take_back(sold))
-
-    assert await fates(shop, customer_id) == [("small", "main", "lapsed")]
-    assert await history(shop, customer_id) == [("small", "initial")]
-
-
-async def test_taking_a_part_back_asks_about_what_is_still_earned(shop: Shop) -> None:
-    customer_id = await shop.card()
-    sold = sale("1200.00")
-    await shop.send(sold)
-    await shop.send(refund(sold, "500.00", quantity="0.5"))
-
-    assert await fates(shop, customer_id) == [
-        ("small", "main", "lapsed"), ("small", "ordinary", "open"),
-    ]  # fmt: skip
-    assert len(await told(shop, "tier.review_opened")) == 2
-
-
-async def test_the_night_ends_reviews_that_time_has_outdated(
-    shop: Shop, now: clock.FixedClock
-) -> None:
-    old = await shop.card()
-    await shop.send(sale("400.00"))
-    now.advance(timedelta(days=365))
-    await keep_signed_in(shop)
-    new = await shop.card("HK000002")
-    await shop.send(sale("400.00", member="HK000002"))
-    async with shop.database.transaction() as session:
-        connection = await raw_connection(session)
-        await customer_stats.rebuild(connection, clock.today(shop.settings.zone), [old])
-
-    assert await lapse(shop) == {"looked_at": 2, "lapsed": 1, "remaining": 0}
-
-    assert await fates(shop, old) == [("small", "ordinary", "lapsed")]
-    assert await fates(shop, new) == [("small", "ordinary", "open")]
-    assert await lapse(shop) == {"looked_at": 1, "lapsed": 0, "remaining": 0}
-
-
-async def test_the_night_holds_whom_it_would_lift_and_asks_once(shop: Shop) -> None:
-    customer_id = await shop.card()
-    await shop.send(sale("290.00"))
-    await calibrate(shop.database, top_gross=Decimal("200.00"))
-    async with shop.database.transaction() as session:
-        await (await raw_connection(session)).execute(
-            """UPDATE tier_policy
-               SET body = jsonb_set(body, '{levels,1,at_least}', '"250.00"')
-               WHERE scope = 'individual'"""
-        )
-
-    for _ in range(2):
-        async with shop.database.transaction() as session:
-            counts = await tier_nights.reconcile(session, shop.settings, TODAY)
-        assert (counts["moved"], counts["remaining"]) == (0, 0)
-        assert await fates(shop, customer_id) == [("small", "ordinary", "open")]
-    [review] = await reviews(shop, customer_id)
-    assert review.purchase_id is None
-    assert len(await told(shop, "tier.review_opened")) == 1
-
-    assert (await decide(shop, review, "accept")).status_code == 200
-    assert await history(shop, customer_id) == [("small", "initial"), ("ordinary", "reviewed")]
-    # Sound by now, a refused card would be lifted too; this one is where it should be.
-    async with shop.database.transaction() as session:
-        counts = await tier_nights.reconcile(session, shop.settings, TODAY)
-    assert counts["moved"] == 0
-
-
-async def test_the_night_lifts_whose_account_is_not_hollow_any_more(shop: Shop) -> None:
-    waiting = await shop.card()
-    refused = await shop.card("HK000002")
-    for member in ("HK000001", "HK000002"):
-        await shop.send(sale("400.00", member=member))
-    [review] = await reviews(shop, refused)
-    await decide(shop, review, "refuse", reason="一次性团购")
-    await calibrate(shop.database, top_gross=Decimal("500.00"))
-
-    assert await lapse(shop) == {"looked_at": 1, "lapsed": 1, "remaining": 0}
-    async with shop.database.transaction() as session:
-        counts = await tier_nights.reconcile(session, shop.settings, TODAY)
-
-    assert counts["moved"] == 2
-    for customer_id in (waiting, refused):
-        assert await history(shop, customer_id) == [
-            ("small", "initial"), ("ordinary", "reconciled"),
-        ]  # fmt: skip
-    assert await fates(shop, refused) == [("small", "ordinary", "refused")]
-
-
-async def test_what_is_set_by_hand_ends_the_review_and_holds_no_review_up(shop: Shop) -> None:
-    customer_id = await shop.card()
-    await shop.send(sale("400.00"))
-    [review] = await reviews(shop, customer_id)
-    answer = await shop.client.post(
-        f"/v1/customers/{customer_id}/tier-override",
-        headers=shop.world.headers(),
-        json={"level": "main", "reason": "战略客户", "ends_on": "2026-12-31"},
-    )
-    assert answer.is_success, answer.text
-
-    assert await fates(shop, customer_id) == [("small", "ordinary", "lapsed")]
-    assert (await decide(shop, review, "accept")).status_code == 409
-    result = await shop.send(sale("900.00"))
-    assert result["tier"]["held_upgrade"] is None
-    assert len(await reviews(shop, customer_id)) == 1
-
-
-async def test_the_night_ends_reviews_of_cards_that_are_not_hollow_any_more(shop: Shop) -> None:
-    customer_id = await shop.card()
-    await shop.send(sale("400.00"))
-    await calibrate(shop.database, top_gross=Decimal("500.00"))
-
-    assert await lapse(shop) == {"looked_at": 1, "lapsed": 1, "remaining": 0}
-    assert await fates(shop, customer_id) == [("small", "ordinary", "lapsed")]

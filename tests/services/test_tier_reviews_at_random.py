@@ -23,6 +23,7 @@ from app.services.tier_policies_in_force import active_policies
 from app.vocabulary import CustomerKind, ReviewStatus, TierCause
 from tests.support.calibrations import calibrate
 from tests.support.events import refund, sale, void
+from tests.support.reviews import decide
 from tests.support.shop import Shop
 from tests.support.world import World
 
@@ -41,16 +42,6 @@ async def shop(
     with clock.using(clock.FixedClock(NOW), everywhere=True):
         await calibrate(database, top_gross=Decimal("300.00"), refund_rate_mean=Decimal("0.12"))
         yield Shop(client, world, database, settings)
-
-
-async def decide(shop: Shop, review: TierReview, verb: str, **body: Any) -> int:
-    """Accept or refuse a review; return the answer's status."""
-    answer = await shop.client.post(
-        f"/v1/tier-reviews/{review.customer_id}/{review.id}/{verb}",
-        headers=shop.world.headers(),
-        json=body,
-    )
-    return answer.status_code
 
 
 async def night(shop: Shop) -> None:
@@ -126,7 +117,8 @@ async def test_reviews_decide_what_is_earned_and_nobody_hollow_rises_by_itself(
         elif what == "decide" and (waiting := await open_reviews(shop)):
             verb = chance.choice(("accept", "refuse"))
             body = {"reason": "一次性团购"} if verb == "refuse" else {}
-            assert await decide(shop, chance.choice(waiting), verb, **body) == 200
+            answer = await decide(shop, chance.choice(waiting), verb, **body)
+            assert answer.status_code == 200, answer.text
             what = verb
         did[what] += 1
         await check(shop, list(members.values()), before)
