@@ -2,7 +2,8 @@
 
 One statement over the scores of :mod:`app.queries.tier_figures`; what comes back has a fixed size,
 however many customers there are. It asks what the night asks (:mod:`app.queries.tier_nights`): who
-was set by hand stays, and so does a hollow account whose upgrade waits or was refused.
+was set by hand stays, and so does an account that is hollow by the draft's own calibration while
+its upgrade waits for a person or was refused.
 """
 
 from collections.abc import Callable
@@ -14,9 +15,10 @@ import asyncpg
 
 from app.queries import tier_figures
 from app.queries.tier_calibrations import Snapshot
+from app.rules.hollow_accounts import Limits
 from app.rules.tier_policies import Policy
 from app.rules.tier_what_if import standing
-from app.vocabulary import TierLevel
+from app.vocabulary import Indicator, TierLevel
 
 MOVERS: Final = 20
 
@@ -24,31 +26,31 @@ MOVERS: Final = 20
 # looked at several times: it is made once.
 _TRIED: Final = """
 WITH scored AS MATERIALIZED (
-    SELECT customer_id, net_spend, purchases, score FROM ({scores}) AS each
+    SELECT f.customer_id, f.net_spend, f.purchases, {score} AS score, {is_hollow} AS is_hollow
+    FROM ({figures}) AS f
 ),
 cards AS MATERIALIZED (
     SELECT t.customer_id, t.level AS held,
         coalesce(s.net_spend, 0) AS net_spend, coalesce(s.purchases, 0) AS purchases,
         coalesce(s.score, 0) AS score,
         {earned} AS earned,
-        t.ends_on IS NOT NULL AS is_set,
-        coalesce(c.is_hollow, false) AS is_hollow,
-        coalesce(c.is_hollow, false) AND EXISTS (
-            SELECT FROM tier_review AS r
-            WHERE r.customer_id = t.customer_id
-                AND (r.status = 'open' OR (r.status = 'refused' AND r.decided_at > $3))
-        ) AS is_held_back
+        t.ends_on IS NOT NULL AS is_set, coalesce(s.is_hollow, false) AS is_hollow
     FROM tier_assignment AS t
     JOIN tier_policy AS p ON p.id = t.policy_id AND p.scope = $2
     LEFT JOIN scored AS s ON s.customer_id = t.customer_id
-    LEFT JOIN customer_profile AS c ON c.customer_id = t.customer_id
     WHERE t.valid_to IS NULL
 ),
 moved AS (
     SELECT *,
-        CASE WHEN is_set OR is_held_back THEN held
-             WHEN {rank_of_earned} > {rank_of_held} THEN earned
-             ELSE held END AS at_once,
+        CASE WHEN is_set OR {rank_of_earned} <= {rank_of_held} THEN held
+             WHEN is_hollow AND EXISTS (
+                SELECT FROM tier_review AS r
+                WHERE r.customer_id = cards.customer_id AND (
+                    r.status = 'open' AND {rank_of_asked} > {rank_of_held}
+                        AND {rank_of_asked} <= {rank_of_earned}
+                    OR r.status = 'refused' AND r.decided_at > $3)
+             ) THEN held
+             ELSE earned END AS at_once,
         {standing_of_earned} - {standing_of_held} AS climb
     FROM cards
 ),
@@ -90,10 +92,17 @@ async def try_out(
         return f"CASE {column} {cases} END"
 
     statement = _TRIED.format(
-        scores=tier_figures.scored(draft, is_current=snapshot.is_current),
+        figures=tier_figures.relation(
+            snapshot.window_days,
+            draft.looks_at | {Indicator.SERVICE_COST},
+            is_current=snapshot.is_current,
+        ),
+        score=tier_figures.score(draft),
+        is_hollow=_is_hollow(draft),
         earned=_earned(draft),
         rank_of_earned=by_level("earned", draft.rank),
         rank_of_held=by_level("held", draft.rank),
+        rank_of_asked=by_level("r.next_level", draft.rank),
         standing_of_earned=by_level("earned", lambda level: _number(standing(draft, level))),
         standing_of_held=by_level("held", lambda level: _number(_held(active, draft, level))),
         up=_MOVERS.format(condition="climb > 0", limit=MOVERS),
@@ -112,6 +121,28 @@ def _earned(policy: Policy) -> str:
     )
     lowest = f"'{policy.levels[-1].level}'"
     return f"CASE {cases} ELSE {lowest} END" if cases else lowest
+
+
+def _is_hollow(policy: Policy) -> str:
+    """Return the SQL of whether figures ``f`` look hollow by the policy's own calibration."""
+    references = policy.calibration.references if policy.calibration is not None else None
+    if references is None:
+        return "false"
+    limits = Limits.of(references)
+    rate = "round(f.margin / nullif(f.costed, 0) - f.service_cost / nullif(f.net_spend, 0), 4)"
+    little = _number(limits.contribution_rate)
+    signs = [
+        f"f.costed > 0 AND f.net_spend > 0 AND {rate} <= {little}",
+        f"{tier_figures.VALUES[Indicator.RETURNS]} >= {_number(limits.refund_rate)}",
+        f"f.largest > trunc(f.gross_spend * {_number(limits.largest_share)}, 2)",
+        f"f.purchase_days <= {limits.purchase_days}",
+    ]
+    if limits.service_cost is not None:
+        signs.append(f"f.service_cost >= {_number(limits.service_cost)}")
+    return (
+        f"f.purchases > 0 AND f.gross_spend >= {_number(limits.gross)}"
+        f" AND ({' OR '.join(f'coalesce({sign}, false)' for sign in signs)})"
+    )
 
 
 def _held(active: Policy, draft: Policy, level: TierLevel) -> Decimal | None:

@@ -35,7 +35,7 @@ class SimulatedTransition(Output):
     customers: int = Field(examples=[17])
     buyers: int = Field(examples=[17])
     hollow: int = Field(
-        description="Those whose turnover looks hollow by the policy in force.", examples=[2]
+        description="Those whose turnover looks hollow by this calibration.", examples=[2]
     )
     amount: Total
 

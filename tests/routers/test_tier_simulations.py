@@ -16,8 +16,19 @@ from sqlmodel import col
 from app.core import clock
 from app.core.config import Settings
 from app.core.database import Database, raw_connection
+from app.core.ids import new_id
+from app.jobs.nightly import STEPS
 from app.models import AuditEntry, OutboxEvent, TierAssignment
-from app.services import tier_nights, tier_policy_publishing, tier_simulations
+from app.queries.rows import as_json
+from app.rules.hollow_accounts import evidence
+from app.rules.tier_policies import References
+from app.services import (
+    customer_profiles,
+    nights,
+    tier_policy_publishing,
+    tier_reviews,
+    tier_simulations,
+)
 from tests.support.events import sale
 from tests.support.populations import Person, crowd, move_in, spender
 from tests.support.shop import Shop
@@ -92,11 +103,14 @@ async def held(database: Database) -> dict[UUID, str]:
 
 
 async def night(database: Database, settings: Settings, day: date = TODAY) -> None:
-    """Run the steps of a night that have to do with policies."""
-    async with database.transaction() as session:
-        await tier_policy_publishing.activate_due(session, settings, day)
-    async with database.transaction() as session:
-        assert (await tier_nights.reconcile(session, settings, day))["remaining"] == 0
+    """Run the steps of a night that lead from a policy to who moves, in the night's order."""
+    wanted = {"tier_policies", customer_profiles.STEP, tier_reviews.STEP, "tiers"}
+    steps = [(step, portion) for step, portion in STEPS if step in wanted]
+    assert len(steps) == len(wanted)
+    for step, portion in steps:
+        async with database.transaction() as session:
+            await nights.begin_step(session, day, step, clock.now())
+            assert (await portion(session, settings, day)).get("remaining", 0) == 0
 
 
 def amounts(rows: list[dict[str, Any]]) -> dict[str, tuple[int, str]]:
@@ -170,7 +184,7 @@ async def test_a_simulation_shows_levels_moves_and_costs(
             "customer_id": str(people[1].id),
             "before": "ordinary", "at_once": "main", "in_the_end": "main",
             "net_spend": "600.00", "purchases": 1, "score": "600.00",
-            "is_hollow": False, "is_set_by_hand": False,
+            "is_hollow": True, "is_set_by_hand": False,
             "sentences": {
                 "en": "Scores 600.00; Main begins at 500.00.",
                 "zh": "得分 600.00，主要客户从 500.00 起。",
@@ -257,6 +271,61 @@ async def test_what_it_shows_is_what_then_happens(
     copy = await draft(client, world, scope="individual", name="The same", copy_of=policy["id"])
     again = await simulate(client, world, copy)
     assert all(row["before"] == row["after"] for row in again["transitions"]["at_once"])
+
+
+async def test_reviews_hold_back_at_once_whom_they_will_hold_back(
+    client: httpx.AsyncClient, world: World, database: Database, settings: Settings
+) -> None:
+    chance = random.Random(11)
+    people = crowd(chance, TODAY, 60) + [
+        spender(TODAY, f"{700 + number}.00", level=chance.choice(["small", "ordinary"]))
+        for number in range(20)
+    ]
+    await move_in(database, people)
+    rows = [
+        {
+            "customer_id": one.id,
+            "id": new_id(),
+            "level": one.level,
+            "next_level": chance.choice(["ordinary", "main", "key"]),
+            "status": status,
+            "decided_at": None if status == "open" else NOW - timedelta(chance.choice([9, 400])),
+        }
+        for one in people
+        if (status := chance.choice(["open", "refused", None])) is not None
+    ]
+    async with database.transaction() as session:
+        await (await raw_connection(session)).execute(
+            """INSERT INTO tier_review (customer_id, id, policy_id, level, next_level, evidence,
+                                        is_severe, status, opened_at, decided_at)
+               SELECT r.customer_id, r.id, p.id, level, next_level, '{}', false, r.status, $2,
+                   decided_at
+               FROM jsonb_to_recordset($1::jsonb) AS r (
+                   customer_id uuid, id uuid, level text, next_level text, status text,
+                   decided_at timestamptz)
+               JOIN tier_policy AS p ON p.scope = 'individual' AND p.status = 'active'""",
+            as_json(rows),
+            NOW,
+        )
+    policy = await draft(client, world)
+    shown = await simulate(client, world, policy)
+    stored = (await read(client, world, policy))["calibration"]["references"]
+    references = References(**{name: Decimal(value) for name, value in stored.items()})
+    hollow = sum(evidence(one.figures, references) is not None for one in people)
+    assert sum(row["hollow"] for row in shown["transitions"]["at_once"]) == hollow > 10
+    before = await held(database)
+    await publish(client, world, policy)
+    await night(database, settings)
+    after = await held(database)
+    happened = Counter((before[one.id], after[one.id]) for one in people)
+    assert dict(happened) == {
+        (row["before"], row["after"]): row["customers"] for row in shown["transitions"]["at_once"]
+    }
+    # The same without reviews would lift more.
+    free = sum(
+        one.figures.net_spend >= 500 and one.level != "main" and not one.is_set for one in people
+    )
+    assert 0 < sum(after[one.id] == "main" != before[one.id] for one in people) < free
 
 
 async def test_the_calibration_of_the_simulation_is_the_one_that_stays(
