@@ -39,14 +39,16 @@ _PLACES = (
     FROM generate_series(0, $1::integer - 1) AS n
     """,
 )
-# One card in fifty is an organization's. A card's number is in its id.
+# One card in fifty is an organization's. A card's number is in its id; of a person's parts it says
+# the home store, which gives five points.
 _CARDS = """
     INSERT INTO customer (id, kind, status, name, birth_month_is_leap, origin, registered_on,
-                          home_store_id, version, created_at, updated_at)
+                          home_store_id, completeness, version, created_at, updated_at)
     SELECT (lpad(to_hex(n), 8, '0') || '-0000-7000-8000-000000000000')::uuid,
         CASE WHEN n % 50 = 0 THEN 'organization' ELSE 'individual' END, 'active',
         'HK' || lpad(n::text, 8, '0'), false, 'store', $2::date - $3::integer,
-        md5('store' || n % $4::integer)::uuid, 1, now(), now()
+        md5('store' || n % $4::integer)::uuid, CASE WHEN n % 50 = 0 THEN 0 ELSE 5 END, 1, now(),
+        now()
     FROM generate_series(1, $1::integer) AS n
 """
 _OF_CARDS = (

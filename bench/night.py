@@ -241,7 +241,7 @@ async def rebuild(chain: Chain, as_of: date) -> tuple[int, float, float]:
 
     async def work() -> int:
         async with chain.database() as database:
-            return (await rebuild_statistics(database, as_of))["corrected"]
+            return (await rebuild_statistics(database, as_of, at_once=2))["corrected"]
 
     return await chain.around(work)
 

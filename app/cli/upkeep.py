@@ -75,7 +75,9 @@ def rebuild_stats(
                 async with database.transaction() as session:
                     counts = await statistics.check(session, today)
             else:
-                counts = await rebuild_statistics(database, today)
+                counts = await rebuild_statistics(
+                    database, today, at_once=min(2, settings.pool_size)
+                )
         print(", ".join(f"{name} {count}" for name, count in counts.items()))
         if check and counts["different"]:
             raise typer.Exit(1)

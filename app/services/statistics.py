@@ -15,6 +15,8 @@ CHUNK = 5_000
 """So many cards are locked at a time."""
 COMPARED: Final = 20_000
 """So many cards are compared with their receipts at a time."""
+BEFORE_ALL: Final = customer_stats.BEFORE_ALL
+BEHIND_ALL: Final = customer_stats.BEHIND_ALL
 
 
 async def refresh_due(session: AsyncSession, as_of: date) -> Mapping[str, int]:
@@ -39,35 +41,38 @@ async def refresh_due(session: AsyncSession, as_of: date) -> Mapping[str, int]:
 class Rebuilt:
     """A rebuilt portion: how many rows were wrong, and the card it ends with.
 
-    ``last_card`` is None when it was the last portion.
+    ``last_card`` is None when it was the last portion of its range.
     """
 
     corrected: int
     last_card: UUID | None
 
 
-async def rebuild(session: AsyncSession, as_of: date, after: UUID | None = None) -> Rebuilt:
-    """Compare the next portion of cards with receipts and contacts, and mend the rows that differ.
+async def end_of_range(session: AsyncSession, after: UUID) -> UUID | None:
+    """Return the last card of the next range to compare; None when that is the last range."""
+    return await customer_stats.last_of_next(await raw_connection(session), after, COMPARED)
 
-    Call it, each time in a transaction of its own, until ``last_card`` is None. Cards whose rows
-    are right are not locked, others a portion at a time, in the order of ids. A card that appears
-    meanwhile needs no rebuild: its first receipt writes its row.
+
+async def rebuild(
+    session: AsyncSession, as_of: date, after: UUID = BEFORE_ALL, last: UUID = BEHIND_ALL
+) -> Rebuilt:
+    """Compare a range of cards with receipts and contacts, and mend the first rows that differ.
+
+    The range begins behind ``after``. Call it, each time in a transaction of its own and behind the
+    card that the one before ended with, until ``last_card`` is None. Cards whose rows are right are
+    not locked, others a portion at a time, in the order of ids. A card that appears meanwhile needs
+    no rebuild: its first receipt writes its row.
     """
     connection = await raw_connection(session)
-    after = after or customer_stats.BEFORE_ALL
-    end = await customer_stats.last_of_next(connection, after, COMPARED)
-    last = end or customer_stats.BEHIND_ALL
     bought = await customer_stats.differing(connection, as_of, after, last, CHUNK)
     served = await customer_service_stats.differing(connection, as_of, after, last, CHUNK)
-    for wrong in (bought, served):
-        if len(wrong) == CHUNK:
-            last = min(last, wrong[-1])
-    portion = sorted(card for card in {*bought, *served} if card <= last)
+    end = min([last, *(wrong[-1] for wrong in (bought, served) if len(wrong) == CHUNK)])
+    portion = sorted(card for card in {*bought, *served} if card <= end)
     # What differed may be right by now, and what is written has to be what is there now.
     await customer_stats.lock_cards(connection, portion)
     corrected = await customer_stats.rebuild(connection, as_of, portion)
     corrected += await customer_service_stats.refresh(connection, as_of, portion)
-    return Rebuilt(corrected, None if last == customer_stats.BEHIND_ALL else last)
+    return Rebuilt(corrected, None if end == last else end)
 
 
 async def check(session: AsyncSession, as_of: date) -> Mapping[str, int]:

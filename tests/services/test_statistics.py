@@ -284,7 +284,9 @@ async def test_a_rebuild_while_tills_sell_ends_right(
         today = clock.today(settings.zone)
         for _ in range(5):
             await asyncio.gather(
-                shop.send(sale("1.00")), rebuild(shop, today), shop.send(sale("2.00"))
+                shop.send(sale("1.00")),
+                rebuild_statistics(shop.database, today, at_once=2),
+                shop.send(sale("2.00")),
             )
         assert str(await shop.net(customer_id)) == "15.00"
         assert await check(shop, today) == {"customers": 1, "due": 0, "different": 0}
@@ -313,6 +315,26 @@ async def test_a_rebuild_locks_a_portion_of_what_is_wrong_and_no_till_waits_for_
             assert (await asyncio.wait({waiting}, timeout=0.3))[0] == set()
         assert (await waiting)["status"] == "applied"
         assert [str(await shop.net(card)) for card in (right, first, second)] == ["3.00"] * 3
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 5])
+async def test_portions_side_by_side_reach_every_card_once(
+    fresh_database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(statistics, "CHUNK", 1)
+    monkeypatch.setattr(statistics, "COMPARED", 2)
+    world = await build_world(fresh_database)
+    async with client_of(fresh_database, settings) as client:
+        shop = Shop(client, world, fresh_database, settings)
+        for number in range(7):
+            await shop.card(f"HK{number}")
+        await shop.batch([sale("1.00", member=f"HK{number}") for number in range(7)])
+        right, today = await rows_of(shop), clock.today(settings.zone)
+        await execute(shop, "UPDATE customer_stats SET net_365 = 5")
+        for corrected in (7, 0):
+            counts = await rebuild_statistics(fresh_database, today, at_once=at_once)
+            assert counts == {"corrected": corrected}
+            assert await rows_of(shop) == right
 
 
 async def test_a_rebuild_of_right_rows_locks_nobody(
