@@ -1,9 +1,23 @@
-"""Drafts of tier policies as tests write them over the API."""
+"""Tier policies as tests write, try out and publish them, and the night that follows."""
 
+from datetime import date
 from typing import Any
+from uuid import UUID
 
 import httpx
+from sqlalchemy import select
+from sqlmodel import col
 
+from app.core import clock
+from app.core.config import Settings
+from app.core.database import Database, raw_connection
+from app.jobs.nightly import STEPS
+from app.models import TierAssignment
+from app.services import (
+    customer_profiles,
+    nights,
+    tier_reviews,
+)
 from tests.support.world import World
 
 PATH = "/v1/tier-policies"
@@ -49,3 +63,72 @@ async def versions(client: httpx.AsyncClient, world: World) -> list[dict[str, An
     assert answer.status_code == 200, answer.text
     found: list[dict[str, Any]] = answer.json()["items"]
     return found
+
+
+SHARES: dict[str, Any] = {
+    "scope": "individual", "name": "Shares", "method": "share", "metric": "net_spend",
+    "share_of": "customers", "window_days": 365, "keep": KEEP,
+    "levels": [{"level": "main", "top_percent": "20"}, {"level": "small", "top_percent": "100"}],
+}  # fmt: skip
+COMPOSITE: dict[str, Any] = {
+    "scope": "individual", "name": "Four tiers", "preset": "composite",
+}  # fmt: skip
+UNTOUCHED = ("report", "tier_calibration", "audit_entry", "idempotency_key", "access_token")
+
+
+async def simulate(
+    client: httpx.AsyncClient, world: World, policy: dict[str, Any], **headers: str
+) -> dict[str, Any]:
+    """Try a draft out; return what it shows."""
+    answer = await client.post(f"{PATH}/{policy['id']}/simulate", headers=world.headers(**headers))
+    assert answer.status_code == 201, answer.text
+    result: dict[str, Any] = answer.json()
+    return result
+
+
+async def publish(
+    client: httpx.AsyncClient, world: World, policy: dict[str, Any], **body: Any
+) -> httpx.Response:
+    """Publish a draft as it is now."""
+    return await client.post(
+        f"{PATH}/{policy['id']}/publish",
+        headers=as_seen(world, await read(client, world, policy)),
+        json=body,
+    )
+
+
+async def contents(database: Database) -> dict[str, Any]:
+    """Return every row of every table but those that a simulation may write to."""
+    async with database.transaction() as session:
+        connection = await raw_connection(session)
+        names = await connection.fetch(
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1"
+        )
+        return {
+            name: await connection.fetchval(
+                f"SELECT jsonb_agg(to_jsonb(t) ORDER BY to_jsonb(t)) FROM {name} AS t"
+            )
+            for name in (row["tablename"] for row in names)
+            if name not in UNTOUCHED
+        }
+
+
+async def held(database: Database) -> dict[UUID, str]:
+    """Return the level that each card holds."""
+    async with database.transaction() as session:
+        rows = await session.scalars(
+            select(TierAssignment).where(col(TierAssignment.valid_to).is_(None))
+        )
+        return {row.customer_id: str(row.level) for row in rows}
+
+
+async def night(database: Database, settings: Settings, day: date | None = None) -> None:
+    """Run the steps of a night that lead from a policy to who moves, in the night's order."""
+    day = day or clock.today(settings.zone)
+    wanted = {"tier_policies", customer_profiles.STEP, tier_reviews.STEP, "tiers"}
+    steps = [(step, portion) for step, portion in STEPS if step in wanted]
+    assert len(steps) == len(wanted)
+    for step, portion in steps:
+        async with database.transaction() as session:
+            await nights.begin_step(session, day, step, clock.now())
+            assert (await portion(session, settings, day)).get("remaining", 0) == 0
