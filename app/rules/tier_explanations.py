@@ -46,7 +46,7 @@ def explain(
     next level, what keeps this one, and the same in sentences of each language. ``ends_on`` is the
     last day of a level set by hand.
     """
-    score = policy.score(figures)
+    score, above = policy.score(figures), next_level(policy, figures, level)
     return {
         "inputs": {
             "as_of": figures.as_of.isoformat(),
@@ -70,9 +70,11 @@ def explain(
         "score": score_text(policy.unit, score),
         "unit": str(policy.unit),
         "cause": str(cause),
-        "next": next_level(policy, figures, level),
+        "next": above,
         "keep": _keep(policy, level, since, figures.as_of),
-        "sentences": sentences(policy, figures, level, cause=cause, ends_on=ends_on),
+        "sentences": sentences(
+            policy, figures, level, cause=cause, ends_on=ends_on, spend=spend_of(above)
+        ),
     }
 
 
@@ -149,6 +151,11 @@ def next_level(policy: Policy, figures: Figures, level: TierLevel) -> dict[str, 
         "missing": score_text(policy.unit, missing),
         "spend": None if spend is None else money_text(spend),
     }
+
+
+def spend_of(above: Mapping[str, Any] | None) -> Decimal | None:
+    """Return the purchase that :func:`next_level` found."""
+    return None if above is None or above["spend"] is None else Decimal(above["spend"])
 
 
 def _keep(policy: Policy, level: TierLevel, since: date, as_of: date) -> dict[str, Any] | None:

@@ -46,7 +46,7 @@ WITHOUT_SOURCE: Final = frozenset({Indicator.COMPLAINTS, Indicator.EXPECTED_MARG
 
 _CENT: Final = Decimal("0.01")
 _THOUSANDTH: Final = Decimal("0.001")
-_POINT: Final = Decimal("0.0001")
+POINT: Final = Decimal("0.0001")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class Figures:
         """Share of gross spend that came back, shrunk towards five percent."""
         returned, bought = REFUND_PRIOR
         rate = (self.refunded + returned) / (self.gross_spend + bought)
-        return rate.quantize(_POINT, ROUND_HALF_UP)
+        return rate.quantize(POINT, ROUND_HALF_UP)
 
     @property
     def known_margin(self) -> Decimal | None:
@@ -428,7 +428,7 @@ class Policy:
             if share.percentile is not None:
                 whole += weights[share.indicator]
                 points += weights[share.indicator] * share.percentile
-        return (points / whole if whole else Decimal(0)).quantize(_POINT, ROUND_HALF_UP)
+        return (points / whole if whole else Decimal(0)).quantize(POINT, ROUND_HALF_UP)
 
     def shares(self, figures: Figures) -> tuple[Share, ...]:
         """Return what each indicator of a composite policy gives to the score."""
@@ -498,35 +498,6 @@ def _check(is_right: bool, otherwise: str) -> None:
 def window_from(policy: Policy, as_of: date) -> date:
     """Return the first day of the window that ends with a day."""
     return as_of - timedelta(days=policy.window_days - 1)
-
-
-LARGEST_PURCHASE: Final = Decimal("1000000.00")
-
-
-def spend_to_reach(policy: Policy, figures: Figures, at_least: Decimal) -> Decimal | None:
-    """Return the smallest purchase on the as-of day with which the figures would score enough.
-
-    At the card's own margin, all else unchanged; zero where they do already. None where no amount
-    of money gets there: days are counted, nothing is known of the margin, or other indicators hold
-    the score down.
-    """
-    if policy.score(figures) >= at_least:
-        return Decimal("0.00")
-    if policy.unit in (Unit.DAYS, Unit.TIMES):
-        return None
-
-    def reaches(cents: int) -> bool:
-        return policy.score(figures.with_purchase(cents * _CENT)) >= at_least
-
-    low, high = 0, 1
-    while not reaches(high):
-        low, high = high, high * 2
-        if high * _CENT > LARGEST_PURCHASE:
-            return None
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if reaches(middle) else (middle, high)
-    return high * _CENT
 
 
 def cuts_by_rank(

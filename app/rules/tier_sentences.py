@@ -6,7 +6,8 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
 from app.rules import tier_evaluation, tiering
-from app.rules.tier_policies import Figures, LevelRule, Policy, spend_to_reach, window_from
+from app.rules.tier_policies import Figures, LevelRule, Policy, window_from
+from app.rules.tier_reach import spend_to_reach
 from app.vocabulary import Indicator, PolicyMethod, TierCause, TierLevel, Unit, money_text
 
 Sentences = dict[str, str]
@@ -42,14 +43,6 @@ def plain(number: Decimal) -> str:
     return (text.rstrip("0").rstrip(".") if "." in text else text) or "0"
 
 
-def spend_to_next(policy: Policy, figures: Figures, level: TierLevel) -> Decimal | None:
-    """Return the purchase that would lift a card to the next level; None where no amount does."""
-    above = policy.next_above(level)
-    if above is None:
-        return None
-    return spend_for(policy, figures, above.at_least)
-
-
 def spend_for(policy: Policy, figures: Figures, score: Decimal) -> Decimal | None:
     """Return the purchase that a score asks for, whatever it costs where spend is the score."""
     if policy.is_additive:
@@ -64,16 +57,19 @@ def sentences(
     *,
     cause: TierCause | None = None,
     ends_on: date | None = None,
+    spend: Decimal | None = None,
 ) -> Sentences:
     """Return why a card is in a level: what was looked at, the rule, and the next level.
 
-    ``cause`` and ``ends_on`` of the assignment say more where the figures alone do not.
+    ``cause`` and ``ends_on`` of the assignment say more where the figures alone do not. ``spend``
+    is the purchase that would lift the card, which takes a while to find: what is not given is not
+    said, but for spend that is the score.
     """
     score = policy.score(figures)
     looked_at = _looked_at(policy, figures, score)
     why = _why(policy, score, level, cause, ends_on)
     makes_up = _makes_up(policy, figures)
-    beyond = _beyond(policy, figures, score, level)
+    beyond = _beyond(policy, score, level, spend)
     return {
         "en": f"{level.label.en}: {looked_at['en']}; {why['en']}"
         f" (policy version {policy.version}).{makes_up['en']}{beyond['en']}",
@@ -177,7 +173,7 @@ def _makes_up(policy: Policy, figures: Figures) -> Sentences:
     return {"en": en, "zh": zh}
 
 
-def _beyond(policy: Policy, figures: Figures, score: Decimal, level: TierLevel) -> Sentences:
+def _beyond(policy: Policy, score: Decimal, level: TierLevel, spend: Decimal | None) -> Sentences:
     """Return what would make the next level, empty where nothing is missing or above."""
     above = policy.next_above(level)
     missing = tiering.missing_to_next(policy, level, score)
@@ -186,7 +182,6 @@ def _beyond(policy: Policy, figures: Figures, score: Decimal, level: TierLevel) 
     said, name = spoken(policy.unit, missing), above.level.label
     if policy.is_additive:
         return {"en": f" {said} more makes {name.en}.", "zh": f"再消费 {said} 即可升为{name.zh}。"}
-    spend = spend_for(policy, figures, above.at_least)
     en, zh = _more(policy, said)
     if spend is None:
         return {"en": f" {en} more makes {name.en}.", "zh": f"再增加{zh}即可升为{name.zh}。"}

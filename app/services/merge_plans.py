@@ -25,7 +25,7 @@ from app.queries import (
     duplicates,
     merge_reading,
 )
-from app.rules import consent, merging, tier_sentences
+from app.rules import consent, merging, tier_explanations, tier_sentences
 from app.rules.access import Actor
 from app.rules.consent import Said, Subject
 from app.rules.merging import FieldDecision, MergingCard, MergingIdentity, Obstacle
@@ -350,13 +350,19 @@ def _pair(row: Mapping[str, Any], ids: Sequence[UUID]) -> MergePair:
 
 
 def _tier(tier: TierAfter) -> MergeTier:
+    above = tier_explanations.next_level(tier.policy, tier.standing, tier.level)
     return MergeTier(
         cards=[TierOfCard(customer_id=one, level=level) for one, level in tier.before.items()],
         level=tier.level,
         changes=next(iter(tier.before.values())) != tier.level,
         sentences=BilingualText(
             **tier_sentences.sentences(
-                tier.policy, tier.standing, tier.level, cause=tier.cause, ends_on=tier.ends_on
+                tier.policy,
+                tier.standing,
+                tier.level,
+                cause=tier.cause,
+                ends_on=tier.ends_on,
+                spend=tier_explanations.spend_of(above),
             )
         ),
     )

@@ -6,7 +6,7 @@ from typing import Any
 from app.models import TierAssignment
 from app.rules import tier_explanations
 from app.rules.tier_evaluation import KeepForecast
-from app.rules.tier_policies import Figures, Policy, window_from
+from app.rules.tier_policies import Policy, window_from
 from app.rules.tier_sentences import forecast_sentences, score_text, sentences
 from app.schemas.common import BilingualText, LabelledCode
 from app.schemas.tiers import (
@@ -29,6 +29,7 @@ def tier_read(now: TierNow) -> TierRead:
     """Return a card's tier as an answer."""
     assignment, policy, standing = now.assignment, now.policy, now.standing
     level = assignment.level
+    above = tier_explanations.next_level(policy, standing, level)
     return TierRead(
         customer_id=assignment.customer_id,
         level=LabelledCode.of(level),
@@ -46,10 +47,15 @@ def tier_read(now: TierNow) -> TierRead:
                 TierIndicator.model_validate(one)
                 for one in tier_explanations.indicators(policy, standing)
             ],
-            next=next_read(policy, standing, level),
+            next=None if above is None else TierNext.model_validate(above),
             sentences=BilingualText(
                 **sentences(
-                    policy, standing, level, cause=assignment.cause, ends_on=assignment.ends_on
+                    policy,
+                    standing,
+                    level,
+                    cause=assignment.cause,
+                    ends_on=assignment.ends_on,
+                    spend=tier_explanations.spend_of(above),
                 )
             ),
         ),
@@ -86,12 +92,6 @@ def tier_read(now: TierNow) -> TierRead:
 def explanation_read(stored: Mapping[str, Any]) -> TierExplanation:
     """Return a stored reason as an answer, whenever it was stored."""
     return TierExplanation.model_validate(tier_explanations.completed(stored))
-
-
-def next_read(policy: Policy, figures: Figures, level: TierLevel) -> TierNext | None:
-    """Return the next level and the way there as an answer; None at the top."""
-    found = tier_explanations.next_level(policy, figures, level)
-    return None if found is None else TierNext.model_validate(found)
 
 
 def _keep(keep: KeepForecast, level: TierLevel, policy: Policy) -> TierKeep:

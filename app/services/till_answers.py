@@ -184,6 +184,7 @@ def _tier(posted: Posted) -> TillTier | None:
                 figures,
                 outcome.after,
                 cause=TierCause.OVERRIDE if outcome.held.is_locked else None,
+                spend=tier_explanations.spend_of(above),
             )
         ),
     )

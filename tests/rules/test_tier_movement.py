@@ -17,6 +17,7 @@ from app.rules.tier_policies import (
     Figures,
     Policy,
 )
+from app.rules.tier_reach import LARGEST_PURCHASE, spend_to_reach
 from app.rules.tiering import (
     Assigned,
     Held,
@@ -32,7 +33,7 @@ from app.rules.tiering import (
     latest_end,
     moved_by,
 )
-from app.vocabulary import Indicator, PolicyMethod, TierCause, TierLevel
+from app.vocabulary import Indicator, PolicyMethod, TierCause, TierLevel, Unit
 
 TODAY = date(2026, 11, 21)
 LEVELS = ("key", "important", "general", "maintenance")
@@ -275,6 +276,24 @@ def test_the_history_tells_the_level_that_receipts_led_to(
             now = held_of(policy, history)
             assert now is not None
             assert now.level == outcomes[-1].after
+
+
+@given(policy=policies, card=figures(), data=st.data())
+def test_the_purchase_that_is_named_gets_there_and_a_cent_less_does_not(
+    policy: Policy, card: Figures, data: st.DataObject
+) -> None:
+    asked = data.draw(st.sampled_from(policy.levels)).at_least
+    spend = spend_to_reach(policy, card, asked)
+    if spend is None:
+        is_counted = policy.unit in (Unit.DAYS, Unit.TIMES)
+        assert is_counted or policy.score(card.with_purchase(LARGEST_PURCHASE)) < asked
+    elif spend == 0:
+        assert policy.score(card) >= asked
+    else:
+        assert policy.score(card) < asked
+        assert policy.score(card.with_purchase(spend)) >= asked
+        less = spend - Decimal("0.01")
+        assert not less or policy.score(card.with_purchase(less)) < asked
 
 
 # --- A batch that is judged as a whole ------------------------------------------------------------
