@@ -211,7 +211,6 @@ def explain_notice(
             "id": str(policy.id),
             "version": policy.version,
             "name": policy.name,
-            "method": str(policy.method),
         },
         "sentences": {
             "en": f"{level.label.en} becomes {lower.label.en} on {day}: it takes {line[0]} to stay,"

@@ -6,6 +6,7 @@ A new route needs a row in ``WHO_MAY``; that is where somebody thinks about who 
 import json
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -118,6 +119,9 @@ WHO_MAY: Mapping[str, frozenset[Role] | None] = {
     "GET /v1/merges/{merge_id}": COUNTER | MARKETING | AUDITOR,
     "POST /v1/merges/{merge_id}/undo": LEADERS,
     "GET /v1/customers/{customer_id}/merges": COUNTER | MARKETING | AUDITOR,
+    "POST /v1/customers/{customer_id}/tier-override": LEADERS,
+    "POST /v1/customers/{customer_id}/tier-override/end": LEADERS,
+    "GET /v1/tier-notices": COUNTER | MARKETING | AUDITOR,
     "GET /v1/tier-reviews": COUNTER | MARKETING | AUDITOR,
     "GET /v1/tier-reviews/{customer_id}/{review_id}": COUNTER | MARKETING | AUDITOR,
     "POST /v1/tier-reviews/{customer_id}/{review_id}/accept": LEADERS,
@@ -349,6 +353,9 @@ AT_STORES: Mapping[str, Mapping[str, int]] = {
     "POST /v1/customers/{customer_id}/interactions/{interaction_id}/next-step-done": {
         OWN: 200, OTHER: 200, NOBODYS: 200,
     },
+    "POST /v1/customers/{customer_id}/tier-override": {OWN: 201, OTHER: 403, NOBODYS: 201},
+    # Nobody has set it.
+    "POST /v1/customers/{customer_id}/tier-override/end": {OWN: 409, OTHER: 403, NOBODYS: 409},
     "GET /v1/tier-reviews/{customer_id}/{review_id}": {OWN: 200, OTHER: 404, NOBODYS: 200},
     # Nothing was bought that would earn it.
     "POST /v1/tier-reviews/{customer_id}/{review_id}/accept": {
@@ -386,6 +393,12 @@ BODIES: Mapping[str, Mapping[str, Any]] = {
         ]
     },
     "POST /v1/customers/{customer_id}/consents/withdraw-all": {"proof": "form"},
+    "POST /v1/customers/{customer_id}/tier-override": {
+        "level": "main",
+        "reason": "as agreed",
+        "ends_on": (clock.now() + timedelta(days=30)).date().isoformat(),
+    },
+    "POST /v1/customers/{customer_id}/tier-override/end": {"reason": "no longer"},
     "POST /v1/tier-reviews/{customer_id}/{review_id}/accept": {},
     "POST /v1/tier-reviews/{customer_id}/{review_id}/refuse": {"reason": "one order for a school"},
 }
