@@ -71,6 +71,7 @@ class Customer(SQLModel, table=True):
         sa.CheckConstraint("completeness BETWEEN 0 AND 100", name="completeness"),
         sa.Index(None, "home_store_id", "id"),
         sa.Index(None, "owner_staff_id", "id"),
+        sa.Index(None, "id", postgresql_include=["kind", "status"]),
         sa.Index(None, "name", "id"),
         sa.Index(None, "created_at", "id"),
         sa.Index(None, "updated_at", "id"),

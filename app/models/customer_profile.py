@@ -17,10 +17,12 @@ TotalOrNone = Annotated[Decimal | None, Field(sa_type=sa.Numeric(28, 2))]
 class CustomerProfile(SQLModel, table=True):
     """Scores of 1 to 5, segment, group and signs by the calibration of the policy in force.
 
-    Scores are empty for who never bought; ``growth`` lies between -1 and 1, ``contribution`` is
-    margin less cost to serve of the rolling window, empty while no cost of goods is known.
-    ``next_level`` is the one above what the figures earn. All of it comes from figures alone: which
-    level is held, and what is being reviewed, is for the reader to look at.
+    Scores are empty for who never bought. What lists are ordered by, and show, is there for the
+    cards in them: next level, what is missing, growth (-1 to 1) and pace (else zero) where there is
+    potential, contribution (margin less cost to serve) of candidates for pruning. Such figures
+    change with every day that passes, and a card of which nothing new is said is not written. All
+    of it comes from figures alone: which level is held, and what is being reviewed, is for the
+    reader to see.
     """
 
     __tablename__ = "customer_profile"

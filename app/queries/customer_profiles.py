@@ -94,7 +94,7 @@ def _measures(policy: Policy) -> str:
         coalesce((f.net_180 * 100)::bigint, 0) AS cents,
         coalesce((f.net_prior_180 * 100)::bigint, 0) AS cents_before,
         CASE WHEN f.last_purchase_on IS NOT NULL AND (f.purchases = 0 OR f.costed <> 0)
-            THEN f.margin - f.service_cost END AS contribution,
+            THEN f.margin - f.service_cost END AS given,
         {score} AS score"""
 
 
@@ -111,7 +111,6 @@ def _places(policy: Policy, cuts: RfmCuts) -> str:
     return f"""
         CASE WHEN m.days IS NOT NULL THEN least(greatest(
             round(ln({now}::float8 / {before}) * 1000)::integer, -1000), 1000) END AS thousandths,
-        {_at_speed("m.cents", WINDOW_DAYS)} AS pace_cents,
         {HIGHEST} - width_bucket(m.days - 1, {days}) AS recency_score,
         CASE WHEN m.days IS NOT NULL THEN {LOWEST} + width_bucket(
             m.purchase_days, {_numbers(cuts.purchase_days, "integer")}) END AS frequency_score,
@@ -121,14 +120,9 @@ def _places(policy: Policy, cuts: RfmCuts) -> str:
 
 
 def _conditions(policy: Policy, references: References) -> str:
-    """Return the segment, the level above, and each condition of groups and of hollow accounts."""
+    """Return the segment, and each condition of groups, of potential and of hollow accounts."""
     size = HIGHEST - LOWEST + 1
     levels = [(policy.rank(rule.level), rule) for rule in reversed(policy.levels)]
-    names = " ".join(f"WHEN {rank} THEN '{rule.level}'" for rank, rule in levels)
-    bounds = " ".join(f"WHEN {rank} THEN {_number(rule.at_least)}" for rank, rule in levels)
-    missing = f"CASE k.above {bounds} END - k.score"
-    if policy.unit is Unit.POINTS:
-        missing = f"round({missing}, 2)"
     near = " ".join(f"WHEN {rank} THEN {_number(rule.at_least * NEAR)}" for rank, rule in levels)
     on_pace = "false"
     if policy.metric is Indicator.NET_SPEND:
@@ -142,9 +136,9 @@ def _conditions(policy: Policy, references: References) -> str:
     shares = "false"
     if whole > 0 and whole_cost > 0:
         shares = f"""k.service_cost > {_number(references.service_cost_median)}
-            AND k.contribution < {_number(references.value_contribution)}
+            AND k.given < {_number(references.value_contribution)}
             AND k.service_cost * {_number(whole)}
-                >= {TIMES_SHARE} * k.contribution * {_number(whole_cost)}"""
+                >= {TIMES_SHARE} * k.given * {_number(whole_cost)}"""
     limits = Limits.of(references)
     dear = "false"
     if limits.service_cost is not None:
@@ -165,14 +159,12 @@ def _conditions(policy: Policy, references: References) -> str:
         CASE WHEN k.days IS NULL THEN '{RfmSegment.PROSPECTS}' ELSE (ARRAY[{cells}])[
             (k.recency_score - {LOWEST}) * {size * size}
             + (k.frequency_score - {LOWEST}) * {size} + k.monetary_score] END AS segment,
-        CASE k.above {names} END AS next_level,
-        {missing} AS missing,
         {on_pace} AS is_on_pace,
         coalesce(k.thousandths > 0 AND k.score >= CASE k.above {near} END, false) AS is_rising,
         coalesce({shares}, false) AS is_over_served,
         k.days IS NULL OR (k.repeat_purchase_days = 0 AND k.days < {PROSPECT_DAYS})
             AS is_prospective,
-        coalesce(k.contribution >= {_number(references.value_contribution)}, false) AS is_of_value,
+        coalesce(k.given >= {_number(references.value_contribution)}, false) AS is_of_value,
         CASE WHEN k.purchases > 0 AND k.gross_spend >= {_number(limits.gross)}
             THEN array_remove(ARRAY[{found}], NULL) ELSE {_NOTHING} END AS hollow_signs"""
 
@@ -186,13 +178,29 @@ def _decisions() -> str:
             WHEN d.thousandths > {_number(POTENTIAL_GROWTH * 1000)} OR d.is_on_pace
                 THEN '{CustomerGroup.POTENTIAL}'
             ELSE '{CustomerGroup.OTHER}' END AS customer_group,
-        d.thousandths * 0.001 AS growth, d.pace_cents * 0.01 AS pace,
         d.is_on_pace OR d.is_rising AS has_potential,
         cardinality(d.hollow_signs) > 0 AS is_hollow,
         cardinality(d.hollow_signs) >= {SEVERE_SIGNS} AS is_severe,
-        (d.is_over_served AND d.contribution < 0)
+        (d.is_over_served AND d.given < 0)
             OR coalesce(d.days >= {SILENT_DAYS} AND d.service_cost > 0, false)
             AS is_pruning_candidate"""
+
+
+def _for_lists(policy: Policy) -> str:
+    """Return what lists are ordered by and show: of the cards that are in them, empty of others."""
+    levels = [(policy.rank(rule.level), rule) for rule in reversed(policy.levels)]
+    names = " ".join(f"WHEN {rank} THEN '{rule.level}'" for rank, rule in levels)
+    bounds = " ".join(f"WHEN {rank} THEN {_number(rule.at_least)}" for rank, rule in levels)
+    missing = f"CASE e.above {bounds} END - e.score"
+    if policy.unit is Unit.POINTS:
+        missing = f"round({missing}, 2)"
+    return f"""
+        CASE WHEN e.has_potential THEN CASE e.above {names} END END AS next_level,
+        CASE WHEN e.has_potential THEN {missing} END AS missing,
+        CASE WHEN e.has_potential THEN e.thousandths * 0.001 END AS growth,
+        CASE WHEN e.has_potential THEN {_at_speed("e.cents", WINDOW_DAYS)} * 0.01
+            ELSE 0 END AS pace,
+        CASE WHEN e.is_pruning_candidate THEN e.given END AS contribution"""
 
 
 def fresh(policy: Policy, kind: CustomerKind, within: Within = in_range) -> str:
@@ -218,7 +226,7 @@ def fresh(policy: Policy, kind: CustomerKind, within: Within = in_range) -> str:
             f"SELECT {name}.*, {columns} FROM ({query}) AS {name}"  # noqa: S608 - ours
             f" ORDER BY {name}.customer_id OFFSET 0"
         )
-    return query
+    return f"SELECT e.*, {_for_lists(policy)} FROM ({query}) AS e"  # noqa: S608 - ours
 
 
 def _refresh(policy: Policy, kind: CustomerKind, within: Within) -> str:

@@ -119,7 +119,7 @@ def _is_above_held(policy: Policy) -> ColumnElement[bool]:
 def _potential(
     policy: Policy, profile: CustomerProfile, customer: Customer, level: TierLevel | None
 ) -> UpgradePotentialRead:
-    # The statement finds no others: there is something above, and the policy knows it.
+    # Cards with potential have all of these, and the statement finds no others.
     assert profile.next_level is not None
     assert profile.missing is not None
     above = policy.rule_of(profile.next_level)

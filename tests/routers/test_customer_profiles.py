@@ -250,7 +250,7 @@ async def test_cards_are_listed_by_segment_and_group_page_by_page(shop: Shop) ->
 
     pages, cursor = [], None
     for _ in range(2):
-        more = {} if cursor is None else {"cursor": cursor}
+        more: dict[str, Any] = {} if cursor is None else {"cursor": cursor}
         page = await read(shop, "customers", segment="prospects", limit=2, **more)
         pages.append([item["id"] for item in page["items"]])
         cursor = page["next_cursor"]

@@ -4,6 +4,7 @@ import random
 from datetime import date, timedelta
 from decimal import Decimal
 from itertools import product
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -69,6 +70,12 @@ def test_every_segment_has_one_boundary_which_somebody_meets() -> None:
 def test_the_condition_is_published_in_words() -> None:
     assert {boundary.segment: boundary.condition.en for boundary in BOUNDARIES} == WORDS
     assert boundary_of(Scores(3, 2, 3)).condition.zh == "R 3，(F + M) / 2 不低于 2.5"
+
+
+def test_the_guide_says_the_same_boundaries() -> None:
+    guide = (Path(__file__).parents[2] / "docs/guides/front-ends.md").read_text(encoding="utf-8")
+    rows = [f"| `{segment}` | {condition} |" for segment, condition in WORDS.items()]
+    assert "| segment | boundary |\n|---|---|\n" + "\n".join(rows) in guide
 
 
 @pytest.mark.parametrize(

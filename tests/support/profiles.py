@@ -85,18 +85,20 @@ async def make_profiles(database: Database, as_of: date) -> dict[str, int]:
 def columns_of(profile: Profile) -> dict[str, Any]:
     """Return what is to be stored of a profile."""
     scores, above, hollow = profile.scores, profile.next, profile.hollow
+    if above is not None and not above.has_potential:
+        above = None
     return {
         "recency_score": scores and scores.recency,
         "frequency_score": scores and scores.frequency,
         "monetary_score": scores and scores.monetary,
         "segment": str(profile.boundary.segment),
         "customer_group": str(profile.grouping.group),
-        "growth": profile.standing.growth,
-        "contribution": profile.standing.contribution,
-        "pace": profile.standing.pace,
+        "growth": above and profile.standing.growth,
+        "contribution": profile.standing.contribution if profile.pruning else None,
+        "pace": profile.standing.pace if above else Decimal(0),
         "next_level": above and str(above.level),
         "missing": above and above.missing,
-        "has_potential": bool(above and above.has_potential),
+        "has_potential": above is not None,
         "is_hollow": hollow is not None,
         "is_severe": bool(hollow and hollow.is_severe),
         "hollow_signs": [] if hollow is None else [str(sign) for sign in hollow.signs],
