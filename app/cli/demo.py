@@ -89,9 +89,16 @@ def demo_tiers(
     settings = read_settings()
 
     async def work(_signals: "StopSignals") -> None:
+        import logging
+
+        import httpx
+        from rich.console import Console
+
         from app.core.runtime import CannotStartError, running_address
         from app.demo.showcase import hollow_sale
         from app.demo.tier_tour import TourError, tour
+
+        logging.getLogger("httpx").setLevel(logging.WARNING)
 
         base = (url or running_address(settings.data_dir) or base_url_of(settings)).rstrip("/")
         kept = settings.data_dir / "demo-password"
@@ -106,7 +113,8 @@ def demo_tiers(
                     "The demo chain is not in this database. Load it with: huike demo"
                 ) from error
         try:
-            await tour(base, password, sale)
+            async with httpx.AsyncClient(base_url=base, trust_env=False, timeout=30) as client:
+                await tour(client, password, sale, Console(highlight=False))
         except TourError as error:
             raise CannotStartError(str(error)) from error
 

@@ -45,7 +45,7 @@ async def showcase_sale(database: Database) -> ShowcaseSale:
         LookupError: the demo chain is not in this database.
     """
     async with database.transaction() as session:
-        return await _sale(session, SHOWCASE_MEMBER_NUMBER, 1)
+        return await _sale(session, "D", SHOWCASE_MEMBER_NUMBER, 1)
 
 
 async def hollow_sale(database: Database) -> ShowcaseSale | None:
@@ -81,13 +81,15 @@ async def hollow_sale(database: Database) -> ShowcaseSale | None:
         ).first()
         if row is None or row[0] is None:
             return None
-        return await _sale(session, row[1], int(row[0] // SHOWCASE_PRICE) + 1)
+        return await _sale(session, "H", row[1], int(row[0] // SHOWCASE_PRICE) + 1)
 
 
-async def _sale(session: AsyncSession, member_number: str, copies: int) -> ShowcaseSale:
+async def _sale(
+    session: AsyncSession, series: str, member_number: str, copies: int
+) -> ShowcaseSale:
     total = f"{copies * SHOWCASE_PRICE:.2f}"
     now = clock.now()
-    number = f"D{now:%Y%m%d%H%M%S}"
+    number = f"{series}{now:%Y%m%d%H%M%S}"
     row = (
         await session.execute(
             select(

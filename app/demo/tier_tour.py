@@ -6,7 +6,6 @@ again.
 """
 
 import asyncio
-import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -31,26 +30,28 @@ class TourError(Exception):
     """The service does not do what the tour shows."""
 
 
-async def tour(base_url: str, password: str, sale: ShowcaseSale | None) -> None:
-    """Take the tour on a running service and print what it answers.
+async def tour(
+    client: httpx.AsyncClient, password: str, sale: ShowcaseSale | None, console: Console
+) -> None:
+    """Take the tour on a running service, and print what it answers.
 
-    ``sale`` is one that would lift a hollow account, if there is one.
+    ``client`` knows where the service is; ``sale`` is one that would lift a hollow account, if
+    there is one.
 
     Raises:
         TourError: the service does not answer, or not as it should.
     """
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-    console = Console(highlight=False)
+    form = {"username": "manager", "password": password}
     try:
-        async with httpx.AsyncClient(base_url=base_url, trust_env=False, timeout=30) as client:
-            form = {"username": "manager", "password": password}
-            token = (await _answer(await client.post("/v1/auth/token", data=form)))["access_token"]
-            client.headers["Authorization"] = f"Bearer {token}"
-            await _compare(client, console)
-            await _catch(client, console, base_url, sale)
-            await _explain(client, console)
+        token = (await _answer(await client.post("/v1/auth/token", data=form)))["access_token"]
+        client.headers["Authorization"] = f"Bearer {token}"
+        await _compare(client, console)
+        await _catch(client, console, sale)
+        await _explain(client, console)
     except httpx.HTTPError as error:
-        raise TourError(f"{base_url} does not answer ({error}). Is Huike running?") from error
+        raise TourError(
+            f"{client.base_url} does not answer ({error}). Is Huike running?"
+        ) from error
 
 
 async def _answer(response: httpx.Response) -> Any:
@@ -133,12 +134,12 @@ def _matrix(transitions: Sequence[Mapping[str, Any]], title: str) -> Table:
     return table
 
 
-async def _catch(
-    client: httpx.AsyncClient, console: Console, base_url: str, sale: ShowcaseSale | None
-) -> None:
+async def _catch(client: httpx.AsyncClient, console: Console, sale: ShowcaseSale | None) -> None:
     console.rule("2. A hollow account: a big turnover, held for review")
     if sale is not None:
-        request = signed_request(base_url, sale.source_code, sale.secret, sale.event)
+        request = signed_request(
+            str(client.base_url).rstrip("/"), sale.source_code, sale.secret, sale.event
+        )
         sent = await client.post(
             request.url, content=request.body.encode(), headers=dict(request.headers)
         )

@@ -1,5 +1,7 @@
 """The demo chain in a database: the published table comes out of it exactly."""
 
+import io
+import re
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, time
@@ -7,6 +9,7 @@ from uuid import UUID
 
 import httpx
 import pytest
+from rich.console import Console
 from sqlalchemy import func, select
 from sqlmodel import col
 
@@ -16,7 +19,9 @@ from app.core.database import Database
 from app.core.ids import new_id
 from app.demo import build_chain
 from app.demo.load import load_demo
-from app.demo.showcase import showcase_sale
+from app.demo.showcase import hollow_sale, showcase_sale
+from app.demo.tier_tour import tour
+from app.jobs.nightly import STEPS, run_night
 from app.jobs.upkeep import rebuild_statistics
 from app.models import (
     CustomerContact,
@@ -221,3 +226,33 @@ async def test_the_merge_of_the_demo_can_be_undone(
         spoken = await client.get(f"/v1/customers/{old}/interactions", headers=headers)
     assert after.json()["id"] == old
     assert len(spoken.json()["items"]) >= 3
+
+
+async def test_the_tour_tries_two_policies_and_holds_a_hollow_account(
+    chain: Database, settings: Settings, on_the_load_day: None
+) -> None:
+    wanted = {"metrics", "tier_policies", "profiles"}
+    steps = tuple(step for step in STEPS if step[0] in wanted)
+    await run_night(chain.url, settings, LOADED_ON, steps)
+    sale = await hollow_sale(chain)
+    assert sale is not None
+    console = Console(record=True, width=100, file=io.StringIO())
+
+    async with client_of(chain, settings) as client:
+        await tour(client, PASSWORD, sale, console)
+        headers = await sign_in(client)
+        reviews = (await client.get("/v1/tier-reviews?status=open", headers=headers)).json()
+        policies = (await client.get("/v1/tier-policies", headers=headers)).json()
+
+    told = console.export_text()
+    matrices = re.findall(r"^│ (main|ordinary|small) +│ +(\d+) │ +(\d+) │", told, re.MULTILINE)
+    # From each of the three levels to those of two policies, at once and in the end.
+    assert len(matrices) == 3 * 2 * 2
+    assert f"{sale.customer_name} buys for {sale.event['total']}: held ordinary" in told
+    (review,) = reviews["items"]
+    assert review["customer"]["name"] == sale.customer_name
+    assert (review["level"]["code"], review["next_level"]["code"]) == ("ordinary", "main")
+    assert "few_days" in review["evidence"]["signs"]
+    assert re.search(r"^普通客户|^主要客户", told, re.MULTILINE)
+    # The drafts are thrown away, nobody was moved.
+    assert {policy["status"] for policy in policies["items"]} == {"active"}
