@@ -337,8 +337,11 @@ async def measure(customers: int) -> str:
         many_megabytes = [night.megabytes for night in (*ordinary, evaluating)]
     metrics, tiers = ordinary[0].counts["metrics"], evaluating.counts["tier_evaluation"]
     return f"""{customers:,} customers with {PURCHASES_EACH} purchases each over two years, three
-in a hundred refunded. One bare serial pass (`{BARE}`, no parallel
-workers) takes {bares}; multiples are of the passes right before and after.
+in a hundred refunded. One bare serial pass without parallel workers takes {bares};
+multiples are of the passes right before and after.
+
+    {BARE}
+
 An ordinary night makes the figures of {metrics["refreshed"]:,} cards anew; the evaluation tells
 {tiers["noticed"]:,} customers that a level will be lost.
 
