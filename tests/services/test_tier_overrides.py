@@ -19,6 +19,7 @@ from app.queries import tier_nights as night_queries
 from app.services import tier_nights, tier_overrides
 from app.vocabulary import DomainEvent, TierLevel
 from tests.support import merging
+from tests.support.calibrations import calibrate
 from tests.support.events import refund, sale
 from tests.support.shop import Shop
 from tests.support.world import World
@@ -278,6 +279,27 @@ async def test_ending_it_by_hand_says_who_and_why_and_is_refused_the_second_time
     again = await post(shop, customer_id, {"reason": "约定取消"}, path="/end")
     assert again.status_code == 409
     assert len(await history(shop, customer_id)) == 3
+
+
+@pytest.mark.parametrize("by_night", [True, False])
+async def test_who_looks_hollow_rises_by_no_end_of_an_override(
+    shop: Shop, now: clock.FixedClock, by_night: bool
+) -> None:
+    await calibrate(shop.database)
+    customer_id = await shop.card()
+    await set_level(shop, customer_id, level="ordinary", ends_on="2026-11-21")
+    await shop.send(sale("1200.00"))
+    if by_night:
+        now.advance(timedelta(hours=18))
+        assert await run_night(shop, date(2026, 11, 22)) == {"ended": 1, "remaining": 0}
+    else:
+        await end(shop, customer_id)
+    assert (await history(shop, customer_id))[-1] == ("small", "override_ended")
+    async with shop.database.transaction() as session:
+        review = (await session.scalars(select(TierReview))).one()
+    assert (str(review.level), str(review.next_level), str(review.status)) == (
+        "small", "main", "open",
+    )  # fmt: skip
 
 
 async def test_what_was_announced_and_what_waited_is_dropped(shop: Shop) -> None:
