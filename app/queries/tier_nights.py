@@ -36,15 +36,15 @@ WHERE t.valid_to IS NULL AND t.ends_on IS NULL AND t.customer_id > $5 AND $2::da
 ORDER BY t.customer_id
 LIMIT $6
 """
+# A level that the policy does not know is nothing to wait at: no review holds a card there.
 _RISES = """(
         held.level IS NULL
-        OR {lowest} >= held.rises_at
-    )
-    AND NOT EXISTS (
-        SELECT FROM tier_review AS r
-        JOIN customer_profile AS c ON c.customer_id = r.customer_id AND c.is_hollow
-        WHERE r.customer_id = t.customer_id
-            AND (r.status = 'open' OR (r.status = 'refused' AND r.decided_at > $7))
+        OR {lowest} >= held.rises_at AND NOT EXISTS (
+            SELECT FROM tier_review AS r
+            JOIN customer_profile AS c ON c.customer_id = r.customer_id AND c.is_hollow
+            WHERE r.customer_id = t.customer_id
+                AND (r.status = 'open' OR (r.status = 'refused' AND r.decided_at > $7))
+        )
     )"""
 _IS_BELOW = """
     {highest} < held.keep_at

@@ -3,7 +3,7 @@
 One statement over the scores of :mod:`app.queries.tier_figures`; what comes back has a fixed size,
 however many customers there are. It asks what the night asks (:mod:`app.queries.tier_nights`): who
 was set by hand stays, and so does an account that is hollow by the draft's own calibration while
-its upgrade waits for a person or was refused.
+its upgrade waits for a person or was refused, unless the draft does not know the level it holds.
 """
 
 from collections.abc import Callable
@@ -43,7 +43,7 @@ cards AS MATERIALIZED (
 moved AS (
     SELECT *,
         CASE WHEN is_set OR {rank_of_earned} <= {rank_of_held} THEN held
-             WHEN is_hollow AND EXISTS (
+             WHEN {rank_of_held} >= 0 AND is_hollow AND EXISTS (
                 SELECT FROM tier_review AS r
                 WHERE r.customer_id = cards.customer_id AND (
                     r.status = 'open' AND {rank_of_asked} > {rank_of_held}

@@ -73,6 +73,7 @@ async def _lift(
         if night.policy.rank(earned) <= night.policy.rank(level):
             continue
         is_new = cards.current[customer_id]["policy_id"] != night.policy.id
+        is_new = is_new or night.policy.rank(level) < 0
         cause = TierCause.POLICY if is_new else TierCause.RECONCILED
         rises[customer_id] = Rise(customer_id, night.policy, level, earned), cause
     # Whom a new policy moves was seen in its simulation, and somebody approved it.

@@ -24,6 +24,7 @@ from tests.support.reviews import (
     told,
 )
 from tests.support.shop import Shop
+from tests.support.tier_policies import KEEP, draft, night, publish, simulate
 from tests.support.world import World
 
 NOW = datetime(2026, 11, 21, 6, 30, tzinfo=UTC)
@@ -138,6 +139,36 @@ async def test_a_refused_card_that_turns_sound_rises(shop: Shop) -> None:
 
     assert await shop.level(customer_id) == "ordinary"
     assert await fates(shop, customer_id) == [("small", "ordinary", "refused")]
+
+
+@pytest.mark.parametrize("is_refused", [True, False], ids=["refused", "open"])
+async def test_no_review_keeps_a_card_at_a_level_that_the_policy_does_not_know(
+    shop: Shop, *, is_refused: bool
+) -> None:
+    customer_id = await shop.card()
+    await shop.send(sale("400.00"))
+    [review] = await reviews(shop, customer_id)
+    if is_refused:
+        await decide(shop, review, "refuse", reason="一次性团购")
+    policy = await draft(
+        shop.client, shop.world, scope="individual", name="Other levels", method="threshold",
+        metric="net_spend", window_days=365, keep=KEEP,
+        levels=[
+            {"level": "key", "at_least": "1000.00"},
+            {"level": "important", "at_least": "300.00"},
+            {"level": "maintenance", "at_least": "0"},
+        ],
+    )  # fmt: skip
+
+    shown = await simulate(shop.client, shop.world, policy)
+    assert (await publish(shop.client, shop.world, policy)).status_code == 200
+    await night(shop.database, shop.settings)
+
+    [mover] = shown["movers"]["up"]
+    assert (mover["before"], mover["at_once"], mover["is_hollow"]) == ("small", "important", True)
+    assert await history(shop, customer_id) == [("small", "initial"), ("important", "policy")]
+    fate = "refused" if is_refused else "lapsed"
+    assert await fates(shop, customer_id) == [("small", "ordinary", fate)]
 
 
 @pytest.mark.parametrize(
