@@ -5,7 +5,7 @@ take longer to load than most commands take to do their work.
 """
 
 from app.cli import serving, demo, upkeep, importing, administration  # noqa: F401, I001 - in the order of the help
-from app.cli.shared import app
+from app.cli.shared import app as app
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ import copy
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
+from enum import Enum
 from typing import Any
 from uuid import UUID
 
@@ -25,7 +26,15 @@ OF_METHOD = {
     COMPOSITE: preset(PolicyPreset.COMPOSITE, INDIVIDUAL).body,
 }
 CALIBRATION = Calibration(date(2026, 11, 28), 100, cuts=dict.fromkeys(TierLevel, Decimal(0)))
-GONE = object()
+
+
+class Absence(Enum):
+    """In place of a value: the member is taken out. It has a name that every process gives it."""
+
+    GONE = "gone"
+
+
+GONE = Absence.GONE
 
 
 def changed(body: Mapping[str, Any], pointer: str, value: Any) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from app.core.config import Settings
 from app.core.database import Database, raw_connection
 from app.core.ids import new_id
 from app.models import CustomField
-from app.queries.customers import CardFilters, list_cards
+from app.queries.card_filters import CardFilters
+from app.queries.customers import list_cards
 from app.queries.verification import DueFilters
 from app.services.verification import list_due_for_verification
 from app.vocabulary import CustomerKind, FieldGroup, FieldType
