@@ -24,7 +24,7 @@ _HELD = """
 SELECT c.id AS customer_id, c.kind,
     EXISTS (SELECT FROM tier_review AS r
             WHERE r.customer_id = c.id AND r.status = 'open') AS has_review,
-    (SELECT jsonb_agg(jsonb_build_object('level', t.level, 'cause', t.cause,
+    (SELECT jsonb_agg(jsonb_build_object('id', t.id, 'level', t.level, 'cause', t.cause,
                                          'valid_from', t.valid_from, 'purchase_id', t.purchase_id,
                                          'ends_on', t.ends_on)
                       ORDER BY t.valid_to, t.valid_from, t.id)

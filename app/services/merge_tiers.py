@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core import clock
 from app.core.config import Settings
 from app.core.database import raw_connection
-from app.queries import merge_reading, tier_figures
+from app.queries import merge_reading, tier_figures, tier_overrides
 from app.queries import tiers as queries
 from app.rules import tiering
 from app.rules.tier_policies import Figures, Policy
@@ -138,8 +138,8 @@ async def part(
             )
         reopened.append(survivor)
     elif own is not None:
-        base = TierLevel(was["levels"][str(survivor)])
-        if not await _go_on(session, settings, survivor, base, at) and made is not None:
+        goes_on = await _go_on(session, settings, merged_at, survivor, UUID(own), at)
+        if not goes_on and made is not None:
             # What was set by hand since stays; what it goes back to is as if there was no merge.
             await queries.leave_out(connection, survivor, made, UUID(own))
     await tier_settlement.settle(
@@ -169,11 +169,19 @@ def _ends_on(row: Any) -> date | None:
 
 
 async def _go_on(
-    session: AsyncSession, settings: Settings, survivor: UUID, base: TierLevel, at: datetime
+    session: AsyncSession,
+    settings: Settings,
+    merged_at: datetime,
+    survivor: UUID,
+    own: UUID,
+    at: datetime,
 ) -> bool:
     """Go on from a history that receipts made since, with what the card holds by itself.
 
-    False where its level was set by hand: that stays.
+    That is what it held before, by its tier ``own``, or what it earns. What somebody had set by
+    hand then has ended since, and what was taken back since earns nothing any more.
+
+    False where its level is set by hand now: that stays.
     """
     connection = await raw_connection(session)
     row = (await queries.held(connection, [survivor]))[survivor]
@@ -182,6 +190,12 @@ async def _go_on(
     if held.is_locked:
         return False
     standing = await _joint(connection, settings, policy, [survivor])
+    until = [entry["id"] for entry in row["history"]].index(str(own)) + 1
+    base = tiering.kept_after_lock(
+        policy,
+        tier_moves.held_now({"history": row["history"][:until]}, settings.zone, policy),
+        (await tier_overrides.taken_back(connection, {survivor: merged_at})).get(survivor, set()),
+    )
     level = base
     if not tier_reviews.looks_hollow(policy, standing):
         level = max(base, policy.earned(policy.score(standing)).level, key=policy.rank)

@@ -427,6 +427,38 @@ async def test_a_lock_set_on_a_merged_card_goes_back_to_what_the_card_held_by_it
     assert (await end(shop, survivor))["level"]["code"] == TierLevel.SMALL
 
 
+async def test_a_lock_that_ended_on_a_merged_card_has_ended_when_the_cards_part(
+    shop: Shop, now: clock.FixedClock
+) -> None:
+    survivor, loser = await shop.card("HK1"), await shop.card("HK2")
+    await shop.send(sale("400.00", member="HK1"))
+    await set_level(shop, survivor)
+    done = await merging.merge(shop.client, shop.world, survivor, [loser])
+    now.advance(timedelta(hours=1))
+    assert (await end(shop, survivor))["level"]["code"] == TierLevel.ORDINARY
+    now.advance(timedelta(hours=1))
+    await merging.undo(shop.client, shop.world, done)
+    assert (await history(shop, survivor))[2:] == [
+        ("main", "override"), ("ordinary", "override_ended"),
+    ]  # fmt: skip
+    assert await history(shop, loser) == [("small", "initial")]
+
+
+async def test_what_was_taken_back_on_a_merged_card_is_gone_when_the_cards_part(
+    shop: Shop, now: clock.FixedClock
+) -> None:
+    survivor, loser = await shop.card("HK1"), await shop.card("HK2")
+    sold = sale("400.00", member="HK1")
+    await shop.send(sold)
+    done = await merging.merge(shop.client, shop.world, survivor, [loser])
+    now.advance(timedelta(hours=1))
+    await shop.send(refund(sold))
+    assert await shop.level(survivor) == "small"
+    now.advance(timedelta(hours=1))
+    await merging.undo(shop.client, shop.world, done)
+    assert await shop.level(survivor) == "small"
+
+
 async def test_an_upgrade_that_waits_is_not_given_by_a_merge(shop: Shop) -> None:
     survivor, loser = await shop.card("HK1"), await shop.card("HK2")
     await shop.send(sale("400.00", member="HK1"))
