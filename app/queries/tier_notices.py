@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.models import Customer, TierNotice
-from app.vocabulary import NoticeStatus
+from app.vocabulary import CustomerStatus, NoticeStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +41,15 @@ class NoticeFilters:
 async def list_notices(
     session: AsyncSession, filters: NoticeFilters, after: Sequence[Any] | None, limit: int
 ) -> list[tuple[TierNotice, UUID | None, UUID | None]]:
-    """Return notices with their card's home store and dedicated member of staff."""
+    """Return notices with their card's home store and dedicated member of staff.
+
+    Left out are cards that were merged or erased: nobody can be told any more.
+    """
     place = (col(TierNotice.noticed_on), col(TierNotice.id))
     query = (
         select(TierNotice, col(Customer.home_store_id), col(Customer.owner_staff_id))
         .join(Customer, col(Customer.id) == col(TierNotice.customer_id))
+        .where(col(Customer.status).in_((CustomerStatus.ACTIVE, CustomerStatus.ARCHIVED)))
         .order_by(*(part.desc() for part in place))
         .limit(limit)
     )

@@ -45,7 +45,8 @@ async def list_tier_notices(
 ) -> Page[TierNoticeRead]:
     """List who was told that they will lose a level, newest first, with what would keep it.
 
-    A role bound to stores sees the customers whose home store is theirs.
+    A role bound to stores sees the customers whose home store is theirs. Cards that were merged or
+    erased are left out: nobody can be told any more.
     """
     filters = NoticeFilters(
         status, customer_id, home_store_id, owner_staff_id, falls_by, actor.store_ids

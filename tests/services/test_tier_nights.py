@@ -377,3 +377,13 @@ async def test_notices_are_listed_newest_first_with_their_reasons(
     )
     rest = await listed(limit="2", cursor=first.json()["next_cursor"])
     assert first.json()["items"] + rest == everybody
+    # Of whom nobody is any more, nobody can be told.
+    await execute(
+        shop,
+        "UPDATE customer SET status = 'erased', erased_at = $2 WHERE id = $1",
+        cards["HK0"],
+        clock.now(),
+    )
+    gone = str(cards["HK0"])
+    assert await listed() == [item for item in everybody if item["customer_id"] != gone]
+    assert await listed(customer_id=gone) == []
