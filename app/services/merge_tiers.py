@@ -60,11 +60,12 @@ async def decide(
     level, purchase_id = tiering.joined(policy, in_order, policy.score(standing), may_rise=may_rise)
     before = {one: held[one].level for one in ids}
     heir_of = tiering.inherited(policy, in_order, level)
-    if heir_of is None:
+    row = None if heir_of is None else (await queries.current(connection, ids)).get(ids[heir_of])
+    # A card that was merged already holds nothing, whatever its history says; its plan is shown.
+    if heir_of is None or row is None:
         is_locked = held[survivor].is_locked
         ends_on = _ends_on(rows[survivor]) if is_locked else None
         return TierAfter(policy, before, standing, level, purchase_id, is_locked, ends_on)
-    row = (await queries.current(connection, ids))[ids[heir_of]]
     by_hand = ByHand(row["ends_on"], row["set_by_id"], row["reason"])
     level = in_order[heir_of].level
     return TierAfter(policy, before, standing, level, None, True, row["ends_on"], by_hand)

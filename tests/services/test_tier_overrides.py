@@ -413,6 +413,15 @@ async def test_what_was_promised_by_hand_is_kept_by_the_surviving_card(
     assert after["tier_assignment"] == before["tier_assignment"]
 
 
+async def test_what_a_merged_card_was_promised_is_not_promised_twice(shop: Shop) -> None:
+    first, second, loser = [await shop.card(member) for member in ("HK1", "HK2", "HK3")]
+    await set_level(shop, loser)
+    await merging.merge(shop.client, shop.world, first, [loser])
+    planned = await merging.plan(shop.client, shop.world, second, [loser])
+    assert not planned["can_be_done"]
+    assert (planned["tier"]["level"], planned["tier"]["changes"]) == ("small", False)
+
+
 async def test_a_lock_set_on_a_merged_card_goes_back_to_what_the_card_held_by_itself(
     shop: Shop, now: clock.FixedClock
 ) -> None:
