@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -23,7 +23,8 @@ from app.models import (
     SourceSecret,
     Store,
 )
-from app.vocabulary import IdentityKind
+from app.services.tier_policies_in_force import active_policies
+from app.vocabulary import CustomerKind, IdentityKind
 
 SHOWCASE_SOURCE = "till-s01-1"
 
@@ -57,31 +58,28 @@ async def hollow_sale(database: Database) -> ShowcaseSale | None:
         LookupError: the demo chain is not in this database.
     """
     async with database.transaction() as session:
-        row = (
-            await session.execute(
-                select(col(CustomerProfile.missing), col(CustomerIdentity.value))
-                .join(
-                    CustomerStats,
-                    col(CustomerStats.customer_id) == col(CustomerProfile.customer_id),
-                )
-                .join(
-                    CustomerIdentity,
-                    (col(CustomerIdentity.customer_id) == col(CustomerProfile.customer_id))
-                    & (col(CustomerIdentity.kind) == IdentityKind.MEMBER_NUMBER),
-                )
-                .where(
-                    col(CustomerProfile.is_hollow),
-                    col(CustomerProfile.missing) > 0,
-                    col(CustomerStats.purchase_days_365) == 1,
-                    col(CustomerStats.last_purchase_on) < func.current_date(),
-                )
-                .order_by(col(CustomerProfile.missing), col(CustomerProfile.customer_id))
-                .limit(1)
+        rows = await session.execute(
+            select(col(CustomerStats.net_365), col(CustomerIdentity.value))
+            .join(
+                CustomerProfile,
+                col(CustomerProfile.customer_id) == col(CustomerStats.customer_id),
             )
-        ).first()
-        if row is None or row[0] is None:
+            .join(
+                CustomerIdentity,
+                (col(CustomerIdentity.customer_id) == col(CustomerStats.customer_id))
+                & (col(CustomerIdentity.kind) == IdentityKind.MEMBER_NUMBER),
+            )
+            .where(col(CustomerProfile.is_hollow), col(CustomerStats.purchase_days_365) == 1)
+            .order_by(col(CustomerStats.net_365).desc(), col(CustomerStats.customer_id))
+            .limit(1)
+        )
+        row = rows.first()
+        policy = (await active_policies(session))[CustomerKind.INDIVIDUAL]
+        above = None if row is None else policy.next_above(policy.earned(row[0]).level)
+        if row is None or above is None:
             return None
-        return await _sale(session, "H", row[1], int(row[0] // SHOWCASE_PRICE) + 1)
+        copies = int((above.at_least - row[0]) // SHOWCASE_PRICE) + 1
+        return await _sale(session, "H", row[1], copies)
 
 
 async def _sale(

@@ -252,7 +252,7 @@ class PruningCandidates(Output):
     next_cursor: str | None = Field(description="Send it as `cursor` to get the next page.")
 
 
-class RfmCutsRead(Output):
+class RfmCutPoints(Output):
     """Where scores change, as frozen with the policy version."""
 
     days_since_last_purchase: list[int] = Field(examples=[[30, 61, 122, 240]])
@@ -289,7 +289,7 @@ class RfmSegments(Output):
     as_of: AsOf
     kind: CustomerKind
     calibrated_on: date | None
-    cuts: RfmCutsRead | None = Field(
+    cuts: RfmCutPoints | None = Field(
         description="Null while the policy has no cut points: nobody is in a segment then."
     )
     customers: int = Field(examples=[2166])

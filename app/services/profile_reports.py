@@ -16,7 +16,7 @@ from app.schemas.customer_profiles import (
     CustomerGroups,
     CustomerGroupShare,
     GroupReferences,
-    RfmCutsRead,
+    RfmCutPoints,
     RfmSegments,
     RfmSegmentShare,
     ScoreRange,
@@ -46,7 +46,7 @@ async def get_rfm_segments(session: AsyncSession, actor: Actor, kind: CustomerKi
         calibrated_on=None if calibration is None else calibration.as_of,
         cuts=None
         if cuts is None
-        else RfmCutsRead(
+        else RfmCutPoints(
             days_since_last_purchase=list(cuts.days_since_last_purchase),
             purchase_days=list(cuts.purchase_days),
             net_spend=list(cuts.net_spend),

@@ -158,6 +158,9 @@ async def write_figures(shop: Shop, seed: int) -> None:
         connection = await raw_connection(session)
         for statement in _WRITES:
             await connection.executemany(statement, rows[statement])
+        # A server that has not looked yet takes the tables for empty, and loops in loops.
+        await connection.execute("ANALYZE customer, customer_stats, tier_assignment, purchase")
+        await connection.execute("ANALYZE purchase_line, customer_service_stats")
 
 
 async def refreshed(shop: Shop, limit: int = 100_000) -> tuple[int, int]:
