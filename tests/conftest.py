@@ -17,6 +17,7 @@ from app.core.database import Database
 from app.core.ids import new_id
 from app.core.logging import configure_logging
 from app.main import create_app
+from app.services import reports
 from tests.support import databases
 from tests.support.world import World, build_world
 
@@ -61,6 +62,12 @@ def worker_database(worker_name: str) -> Iterator[str]:
     yield worker_name
     loop.run_until_complete(context.__aexit__(None, None, None))
     loop.close()
+
+
+@pytest.fixture(autouse=True)
+def reports_are_made_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no busy machine leave to a worker what a test asks for; some tests set it otherwise."""
+    monkeypatch.setattr(reports, "AT_ONCE_SECONDS", 60.0)
 
 
 @pytest.fixture
