@@ -71,11 +71,11 @@ SELECT r.position, ($1::uuid[])[r.n], r.receipt_key, r.receipt_number, r.origina
     NULL, r.amount, r.costed, r.cost, r.rows, r.free_rows, r.nobodys_rows
 FROM (
     SELECT position, row_number() OVER (ORDER BY position) AS n,
-        any_value(receipt_key) AS receipt_key, any_value(receipt_number) AS receipt_number,
+        (array_agg(receipt_key))[1] AS receipt_key, (array_agg(receipt_number))[1] AS receipt_number,
         min(original_key COLLATE "C") AS original_key, min(occurred_at) AS occurred_at,
-        any_value(store_id) FILTER (WHERE line_number = 1) AS store_id,
-        min(cashier COLLATE "C") AS cashier, any_value(who_kind) AS who_kind,
-        any_value(who_system) AS who_system, any_value(who_value) AS who_value,
+        (array_agg(store_id))[1] FILTER (WHERE line_number = 1) AS store_id,
+        min(cashier COLLATE "C") AS cashier, (array_agg(who_kind))[1] AS who_kind,
+        (array_agg(who_system))[1] AS who_system, (array_agg(who_value))[1] AS who_value,
         sum(amount) AS amount,
         coalesce(sum(amount) FILTER (WHERE unit_cost IS NOT NULL), 0) AS costed,
         coalesce(sum(round(quantity * unit_cost, 2)) FILTER (WHERE unit_cost IS NOT NULL), 0)
