@@ -71,9 +71,10 @@ SELECT r.position, ($1::uuid[])[r.n], r.receipt_key, r.receipt_number, r.origina
     NULL, r.amount, r.costed, r.cost, r.rows, r.free_rows, r.nobodys_rows
 FROM (
     SELECT position, row_number() OVER (ORDER BY position) AS n,
-        (array_agg(receipt_key))[1] AS receipt_key, (array_agg(receipt_number))[1] AS receipt_number,
+        (array_agg(receipt_key))[1] AS receipt_key,
+        (array_agg(receipt_number))[1] AS receipt_number,
         min(original_key COLLATE "C") AS original_key, min(occurred_at) AS occurred_at,
-        (array_agg(store_id))[1] FILTER (WHERE line_number = 1) AS store_id,
+        (array_agg(store_id) FILTER (WHERE line_number = 1))[1] AS store_id,
         min(cashier COLLATE "C") AS cashier, (array_agg(who_kind))[1] AS who_kind,
         (array_agg(who_system))[1] AS who_system, (array_agg(who_value))[1] AS who_value,
         sum(amount) AS amount,
