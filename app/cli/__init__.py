@@ -4,8 +4,20 @@ What a command needs is imported when it runs: the framework, the migrations and
 take longer to load than most commands take to do their work.
 """
 
-from app.cli import serving, demo, upkeep, importing, administration  # noqa: F401, I001 - in the order of the help
-from app.cli.shared import app as app
+import typer
+
+from app.cli import administration, demo, importing, serving, upkeep
+
+app = typer.Typer(
+    name="huike",
+    help="Huike (惠客): customer cards, purchases and tiers of a retail chain.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+# In the order in which the help lists them.
+for part in (serving, demo, upkeep, importing, administration):
+    app.add_typer(part.commands)
 
 
 def main() -> None:

@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.shared import app, open_database, read_settings, run_work
+from app.cli.shared import open_database, read_settings, run_work
 
 if TYPE_CHECKING:
     from app.core.runtime import StopSignals
     from app.schemas.staff import StaffCreate
 
+commands = typer.Typer()
+
 ADMIN_PASSWORD_VARIABLE = "HUIKE_ADMIN_PASSWORD"  # noqa: S105 - the name of a variable
 
 
-@app.command("create-admin")
+@commands.command("create-admin")
 def create_admin(
     username: str,
     display_name: Annotated[str | None, typer.Option(help="Default: the user name.")] = None,
@@ -73,7 +75,7 @@ def _administrator(username: str, display_name: str, password: str) -> "StaffCre
         raise typer.Exit(1) from None
 
 
-@app.command()
+@commands.command()
 def openapi(
     output: Annotated[Path | None, typer.Option(help="Write to this file instead.")] = None,
 ) -> None:

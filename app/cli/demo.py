@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli.shared import (
-    app,
     base_url_of,
     from_environment,
     open_database,
@@ -21,10 +20,12 @@ if TYPE_CHECKING:
     from app.demo.load import DemoSummary
     from app.demo.showcase import ShowcaseSale
 
+commands = typer.Typer()
+
 DEMO_PASSWORD_VARIABLE = "HUIKE_DEMO_PASSWORD"  # noqa: S105 - the name of a variable
 
 
-@app.command()
+@commands.command()
 def demo() -> None:
     """Load the demo chain into the configured database, if that is empty."""
     settings = read_settings()
@@ -47,7 +48,7 @@ def demo() -> None:
     run_work(settings, work)
 
 
-@app.command("demo-sale")
+@commands.command("demo-sale")
 def demo_sale(
     send: Annotated[bool, typer.Option("--send", help="Send it and show the answer.")] = False,
     url: Annotated[
@@ -79,7 +80,7 @@ def demo_sale(
     run_work(settings, work)
 
 
-@app.command("demo-tiers")
+@commands.command("demo-tiers")
 def demo_tiers(
     url: Annotated[
         str | None, typer.Option(help="The service; default: the one `huike run` started.")

@@ -5,13 +5,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.shared import app, open_database, read_settings, run_work
+from app.cli.shared import open_database, read_settings, run_work
 
 if TYPE_CHECKING:
     from app.core.runtime import StopSignals
 
 
-@app.command("import")
+commands = typer.Typer()
+
+
+@commands.command("import")
 def import_(
     file: Annotated[Path | None, typer.Argument(help="A CSV or XLSX file.")] = None,
     kind: Annotated[str, typer.Option(help="cards, purchases or interactions.")] = "purchases",

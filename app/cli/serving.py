@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.shared import app, read_settings, run_work
+from app.cli.shared import read_settings, run_work
 
 if TYPE_CHECKING:
     import socket
@@ -15,13 +15,15 @@ if TYPE_CHECKING:
     from app.core.config import Settings
     from app.core.runtime import Addresses, StopSignals
 
+commands = typer.Typer()
+
 Host = Annotated[str | None, typer.Option(help="Address to listen on; default HUIKE_HOST.")]
 Port = Annotated[
     int | None, typer.Option(min=0, max=65535, help="Port to listen on; default HUIKE_PORT.")
 ]
 
 
-@app.command()
+@commands.command()
 def serve(
     host: Host = None,
     port: Port = None,
@@ -47,7 +49,7 @@ def serve(
     run_work(settings, work)
 
 
-@app.command()
+@commands.command()
 def run(port: Port = None) -> None:
     """Start everything on this machine: database, demo chain, service and worker."""
     gc.disable()
@@ -83,7 +85,7 @@ def run(port: Port = None) -> None:
     run_work(settings, work)
 
 
-@app.command()
+@commands.command()
 def worker() -> None:
     """Run queued jobs and start the night, until SIGTERM or Ctrl-C."""
     settings = read_settings()

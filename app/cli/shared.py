@@ -1,4 +1,4 @@
-"""What the commands share: the command line itself, settings, a run to its end, a database."""
+"""What the commands share: settings, a run to its end, a database."""
 
 import asyncio
 import os
@@ -13,14 +13,6 @@ if TYPE_CHECKING:
     from app.core.config import Settings
     from app.core.database import Database
     from app.core.runtime import Addresses, StopSignals
-
-app = typer.Typer(
-    name="huike",
-    help="Huike (惠客): customer cards, purchases and tiers of a retail chain.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
 
 
 def read_settings(*, host: str | None = None, port: int | None = None) -> "Settings":

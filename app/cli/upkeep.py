@@ -5,13 +5,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.shared import app, open_database, read_settings, run_work
+from app.cli.shared import open_database, read_settings, run_work
 
 if TYPE_CHECKING:
     from app.core.runtime import StopSignals
 
 
-@app.command()
+commands = typer.Typer()
+
+
+@commands.command()
 def migrate() -> None:
     """Bring the tables to what this version needs, as the owner role."""
     settings = read_settings()
@@ -26,7 +29,7 @@ def migrate() -> None:
     run_work(settings, work)
 
 
-@app.command()
+@commands.command()
 def nightly(
     as_of: Annotated[
         datetime | None,
@@ -55,7 +58,7 @@ def nightly(
     run_work(settings, work)
 
 
-@app.command("rebuild-stats")
+@commands.command("rebuild-stats")
 def rebuild_stats(
     check: Annotated[
         bool, typer.Option("--check", help="Only compare; exit code 1 if anything differs.")
@@ -85,7 +88,7 @@ def rebuild_stats(
     run_work(settings, work)
 
 
-@app.command("rebuild-search")
+@commands.command("rebuild-search")
 def rebuild_search() -> None:
     """Make what customers are found by anew from their cards, 1,000 cards at a time."""
     settings = read_settings()
@@ -100,7 +103,7 @@ def rebuild_search() -> None:
     run_work(settings, work)
 
 
-@app.command("scan-duplicates")
+@commands.command("scan-duplicates")
 def scan_for_duplicates(
     full: Annotated[
         bool, typer.Option("--full", help="Compare all cards again, not only changed ones.")
