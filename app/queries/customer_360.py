@@ -41,7 +41,7 @@ SELECT count(*) FROM (
         SELECT FROM customer WHERE id = first_id AND status IN ('merged', 'erased'))
      LIMIT {MAXIMUM_PAIRS})
 ) AS pair
-"""  # noqa: S608
+"""  # noqa: S608 - built from constants, and numbers of our own
 
 
 async def favourite_categories(

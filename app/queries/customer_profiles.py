@@ -223,10 +223,10 @@ def fresh(policy: Policy, kind: CustomerKind, within: Within = in_range) -> str:
     for name, columns in layers:
         # In order, since a layer would forget that it is, and everything be sorted once more.
         query = (
-            f"SELECT {name}.*, {columns} FROM ({query}) AS {name}"  # noqa: S608 - ours
+            f"SELECT {name}.*, {columns} FROM ({query}) AS {name}"  # noqa: S608 - built from constants, and numbers of our own
             f" ORDER BY {name}.customer_id OFFSET 0"
         )
-    return f"SELECT e.*, {_for_lists(policy)} FROM ({query}) AS e"  # noqa: S608 - ours
+    return f"SELECT e.*, {_for_lists(policy)} FROM ({query}) AS e"  # noqa: S608 - built from constants, and numbers of our own
 
 
 def _refresh(policy: Policy, kind: CustomerKind, within: Within) -> str:

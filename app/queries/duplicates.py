@@ -80,7 +80,7 @@ _PARTNERS_OF_STORED = f"""
                 WHERE other.customer_id = found.customer_id AND other.is_bulk
             )
         )
-"""  # noqa: S608
+"""  # noqa: S608 - built from constants, and numbers of our own
 # Who is not A is not B either once A is merged into B: decisions follow merges, on both sides.
 _KNOWN = """
     WITH RECURSIVE own (root_id, id) AS (

@@ -79,7 +79,7 @@ _CLEAR_WAITING_EVENTS = f"""
 UPDATE pos_event AS e SET {_EVENT_WITHOUT_CUSTOMER}, status = 'applied', applied_at = $3
 FROM unnest($1::uuid[], $2::text[]) AS w (source_id, event_id)
 WHERE e.source_id = w.source_id AND e.event_id = w.event_id AND e.status = 'awaiting_customer'
-"""  # noqa: S608
+"""  # noqa: S608 - built from constants, and numbers of our own
 # Events that no card is known of: they tell of the person by an identity, as the till wrote it, by
 # the card's id, or in the answer to a test. The digits of a phone end with its national number.
 _CLEAR_EVENTS_OF_NOBODY = f"""
@@ -93,7 +93,7 @@ WHERE e.status IN ('held', 'parked', 'test') AND e.body_hash <> ''
             WHERE right(regexp_replace(
                 normalize(e.body -> 'customer' ->> 'value', NFKC), '[^0-9]', '', 'g'),
                 length(p.number)) = p.number))
-"""  # noqa: S608
+"""  # noqa: S608 - built from constants, and numbers of our own
 _FORGET_AWAITED_PURCHASES = """
 UPDATE unattached_purchase AS u
 SET awaits_kind = NULL, awaits_system = NULL, awaits_value = NULL
@@ -251,10 +251,10 @@ async def clear_other_tables(
 def _statement(table: CustomerTable, key: str) -> str:
     """Return the statement that erases a table's rows of the cards in ``$1``."""
     if table.on_erasure is OnErasure.DELETED:
-        return f"DELETE FROM {table.name} WHERE {key} = ANY($1::uuid[])"  # noqa: S608
+        return f"DELETE FROM {table.name} WHERE {key} = ANY($1::uuid[])"  # noqa: S608 - built from constants, and numbers of our own
     columns = table.model.__table__.columns  # type: ignore[attr-defined]
     emptied = ", ".join(f"{name} = {_empty(table, columns[name])}" for name in table.personal)
-    return f"UPDATE {table.name} SET {emptied} WHERE {key} = ANY($1::uuid[])"  # noqa: S608
+    return f"UPDATE {table.name} SET {emptied} WHERE {key} = ANY($1::uuid[])"  # noqa: S608 - built from constants, and numbers of our own
 
 
 def _empty(table: CustomerTable, column: "sa.Column[Any]") -> str:

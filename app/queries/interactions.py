@@ -89,7 +89,7 @@ INSERT INTO interaction (customer_id, id, {_COLUMNS})
 SELECT $2, u.id, {_OF_R}
 FROM unattached_interaction AS u, jsonb_to_record(u.body) AS r ({_TYPED})
 WHERE u.id = ANY($1::uuid[])
-"""  # noqa: S608
+"""  # noqa: S608 - built from constants, and numbers of our own
 _REMOVE_MOVED = "DELETE FROM unattached_interaction WHERE id = ANY($1::uuid[])"
 
 Pair = tuple[UUID, UUID]

@@ -31,7 +31,7 @@ _COMPARED: Final = tuple(
 )
 # A sum over the rows' hashes notices whatever was added, removed or changed, in whatever order.
 _STATE = " UNION ALL ".join(
-    f"SELECT '{name}' AS name, t.customer_id, count(*) AS rows,"  # noqa: S608
+    f"SELECT '{name}' AS name, t.customer_id, count(*) AS rows,"  # noqa: S608 - built from constants, and numbers of our own
     f" sum(hashtextextended(t::text, 0)::numeric)::text AS hash"
     f" FROM {name} AS t WHERE t.customer_id = ANY($1::uuid[]) GROUP BY t.customer_id"
     for name in _COMPARED

@@ -101,7 +101,7 @@ async def figures_at_percentiles(
             ({_at_ranks("cost", "50")})[1] AS service_cost_median,
             sum(b.cost) AS service_cost_total,
             sum(b.contribution) AS contribution_total
-        FROM buyers AS b"""  # noqa: S608 - ours
+        FROM buyers AS b"""  # noqa: S608 - built from constants, and numbers of our own
     rows = await connection.fetch(statement, snapshot.as_of, str(snapshot.scope))
     row: asyncpg.Record = rows[0]
     return row

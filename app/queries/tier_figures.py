@@ -80,7 +80,7 @@ def relation(
         joins += f" LEFT JOIN ({_BREADTH.format(window=int(window_days), some=some)})"
         joins += f" AS b ON b.customer_id = {owner}"
     statement = (
-        f"SELECT {owner} AS customer_id, $1::date AS as_of, {figures},"  # noqa: S608 - ours
+        f"SELECT {owner} AS customer_id, $1::date AS as_of, {figures},"  # noqa: S608 - built from constants, and numbers of our own
         f" {breadth} AS breadth, {contacts} AS contacts, {cost} AS service_cost"
         f" FROM {source}{joins}"
     )
@@ -126,7 +126,7 @@ _FROM_RECEIPTS: Final = f"""
         FROM purchase
         WHERE status = 'posted' AND business_day <= $1::date {{some}}
     ) AS receipts
-    GROUP BY customer_id"""  # noqa: S608 - ours
+    GROUP BY customer_id"""  # noqa: S608 - built from constants, and numbers of our own
 _BREADTH: Final = """
     SELECT p.customer_id, count(DISTINCT l.category)::integer AS breadth
     FROM purchase AS p
@@ -218,7 +218,7 @@ def scored(policy: Policy, *, is_current: bool, only_some: bool = False, day: st
     figures = relation(
         policy.window_days, policy.looks_at, is_current=is_current, only_some=only_some, day=day
     )
-    return f"SELECT f.*, {score(policy)} AS score FROM ({figures}) AS f"  # noqa: S608 - ours
+    return f"SELECT f.*, {score(policy)} AS score FROM ({figures}) AS f"  # noqa: S608 - built from constants, and numbers of our own
 
 
 # Each stands before the table of its name: what these cards have, as if it were the first one's.

@@ -130,7 +130,7 @@ def statement(kinds: tuple[TimelineKind, ...], after: TimelineKind | None) -> st
     return f"""
         SELECT kind, at, id, members FROM ({" UNION ALL ".join(parts)}) AS entry {bound}
         ORDER BY at DESC, rank, id DESC LIMIT $2
-    """  # noqa: S608
+    """  # noqa: S608 - built from constants, and numbers of our own
 
 
 async def list_entries(
