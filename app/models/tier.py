@@ -79,8 +79,8 @@ class TierPolicy(SQLModel, table=True):
 class TierCalibration(SQLModel, table=True):
     """What a version's cuts, knots and reference values are: taken from one snapshot, then kept.
 
-    ``body`` is what :class:`app.rules.tier_policies.Calibration` reads; ``fingerprint`` that of the
-    policy's body it was made for. A draft's is made anew by each simulation.
+    ``body`` is what :class:`app.rules.tier_calibrations.Calibration` reads; ``fingerprint`` that of
+    the policy's body it was made for. A draft's is made anew by each simulation.
     """
 
     __tablename__ = "tier_calibration"

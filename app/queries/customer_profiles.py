@@ -29,15 +29,9 @@ from app.rules.customer_groups import (
 from app.rules.customer_profiles import can_profile
 from app.rules.hollow_accounts import SEVERE_SIGNS, Limits
 from app.rules.rfm import CELLS, HIGHEST, LOWEST
-from app.rules.tier_policies import (
-    GROWTH_BASE,
-    HALF_DAYS,
-    REFUND_PRIOR,
-    WINDOW_DAYS,
-    Policy,
-    References,
-    RfmCuts,
-)
+from app.rules.tier_calibrations import References, RfmCuts
+from app.rules.tier_figures import GROWTH_BASE, HALF_DAYS, REFUND_PRIOR, WINDOW_DAYS
+from app.rules.tier_policies import Policy
 from app.vocabulary import (
     CustomerGroup,
     CustomerKind,

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import asyncpg
 
-from app.rules.tier_policies import WINDOW_DAYS
+from app.rules.tier_figures import WINDOW_DAYS
 
 COLUMNS = (
     "contacts", "inbound", "contacts_365", "inbound_365", "service_cost", "service_cost_365",

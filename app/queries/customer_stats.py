@@ -11,7 +11,7 @@ from uuid import UUID
 
 import asyncpg
 
-from app.rules.tier_policies import HALF_DAYS, WINDOW_DAYS
+from app.rules.tier_figures import HALF_DAYS, WINDOW_DAYS
 
 COLUMNS = (
     "first_purchase_on", "last_purchase_on", "repeat_purchase_days", "purchases", "refunds",

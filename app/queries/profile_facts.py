@@ -15,7 +15,8 @@ import asyncpg
 
 from app.queries import tier_figures
 from app.rules.customer_groups import Standing
-from app.rules.tier_policies import WINDOW_DAYS, Figures, Policy
+from app.rules.tier_figures import WINDOW_DAYS, Figures
+from app.rules.tier_policies import Policy
 from app.vocabulary import CustomerKind, CustomerStatus, Indicator, TierLevel
 
 Within: TypeAlias = Callable[[str], str]

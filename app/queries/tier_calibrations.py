@@ -15,7 +15,8 @@ import asyncpg
 
 from app.queries import tier_figures
 from app.rules.tier_calibrations import KNOTS
-from app.rules.tier_policies import WITHOUT_SOURCE, Policy
+from app.rules.tier_figures import WITHOUT_SOURCE
+from app.rules.tier_policies import Policy
 from app.vocabulary import CustomerKind, Indicator, ShareOf, TierLevel
 
 _EVERYTHING_CHEAP: Final = frozenset(Indicator) - WITHOUT_SOURCE - {Indicator.BREADTH}
@@ -147,7 +148,7 @@ async def rfm_cuts(
     return list(row["cuts"]), row["highest"]
 
 
-# As app.rules.tier_policies.cuts_by_rank has it: half a customer counts, one is always inside.
+# As app.rules.tier_calibrations.cuts_by_rank has it: half a customer counts, one is always inside.
 _CUTS_OF_CUSTOMERS: Final = """
 WITH scored AS MATERIALIZED (SELECT f.score {buyers}),
 counts AS (SELECT count(*) AS n FROM scored)
@@ -179,7 +180,7 @@ async def cuts_of_shares(
 ) -> dict[TierLevel, Decimal]:
     """Return the score that begins each top share but the last, which is everybody's.
 
-    What :func:`app.rules.tier_policies.cuts_by_rank` says of the same scores, ties included.
+    What :func:`app.rules.tier_calibrations.cuts_by_rank` says of the same scores, ties included.
     Somebody has to have bought.
     """
     scores = tier_figures.scored(policy, is_current=snapshot.is_current)

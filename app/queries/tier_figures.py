@@ -14,7 +14,7 @@ from uuid import UUID
 
 import asyncpg
 
-from app.rules.tier_policies import (
+from app.rules.tier_figures import (
     GROWTH_BASE,
     HALF_DAYS,
     LESS_IS_BETTER,
@@ -22,8 +22,8 @@ from app.rules.tier_policies import (
     WINDOW_DAYS,
     WITHOUT_SOURCE,
     Figures,
-    Policy,
 )
+from app.rules.tier_policies import Policy
 from app.vocabulary import Indicator
 
 EVERYTHING: Final = frozenset(Indicator)
@@ -35,7 +35,7 @@ COLUMNS: Final = (
     "largest", "last_purchase_on", "net_180", "net_prior_180", "breadth", "contacts",
     "service_cost",
 )  # fmt: skip
-"""The figures by the names that :class:`~app.rules.tier_policies.Figures` gives them."""
+"""The figures by the names that :class:`~app.rules.tier_figures.Figures` gives them."""
 
 
 def relation(

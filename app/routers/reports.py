@@ -5,7 +5,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 
 from app.rules.access import Actor
-from app.rules.tier_policies import LONGEST_WINDOW_DAYS, SHORTEST_WINDOW_DAYS, WINDOW_DAYS
+from app.rules.tier_figures import WINDOW_DAYS
+from app.rules.tier_policies import LONGEST_WINDOW_DAYS, SHORTEST_WINDOW_DAYS
 from app.schemas.common import Day
 from app.schemas.reports import FollowedReportJob, ReportJob
 from app.schemas.tier_reports import ConcentrationRead, TierFlows

@@ -16,14 +16,9 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
 from typing import Final, TypeAlias
 
-from app.rules.tier_policies import (
-    HALF_DAYS,
-    WINDOW_DAYS,
-    Figures,
-    LevelRule,
-    Policy,
-    References,
-)
+from app.rules.tier_calibrations import References
+from app.rules.tier_figures import HALF_DAYS, WINDOW_DAYS, Figures
+from app.rules.tier_policies import LevelRule, Policy
 from app.vocabulary import (
     CustomerGroup,
     Indicator,

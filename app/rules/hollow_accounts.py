@@ -16,7 +16,8 @@ from datetime import date
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from typing import Any, Final
 
-from app.rules.tier_policies import Figures, References
+from app.rules.tier_calibrations import References
+from app.rules.tier_figures import Figures
 from app.vocabulary import HollowSign, money_text
 
 LOWEST_CONTRIBUTION_RATE: Final = Decimal("0.05")

@@ -11,7 +11,8 @@ from decimal import Decimal
 from itertools import product
 from typing import Final
 
-from app.rules.tier_policies import Figures, RfmCuts
+from app.rules.tier_calibrations import RfmCuts
+from app.rules.tier_figures import Figures
 from app.vocabulary import Label, RfmSegment
 
 LOWEST: Final = 1

@@ -24,12 +24,8 @@ from app.rules.draft_findings import (
     no_object,
     one_of,
 )
-from app.rules.tier_policies import (
-    LONGEST_WINDOW_DAYS,
-    METRICS,
-    SHORTEST_WINDOW_DAYS,
-    WITHOUT_SOURCE,
-)
+from app.rules.tier_figures import WITHOUT_SOURCE
+from app.rules.tier_policies import LONGEST_WINDOW_DAYS, METRICS, SHORTEST_WINDOW_DAYS
 from app.vocabulary import CustomerKind, Indicator, PolicyMethod, ShareOf, TierLevel, Unit
 
 FEWEST_LEVELS: Final = 2

@@ -12,7 +12,8 @@ from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
 from enum import Enum
 from typing import Any
 
-from app.rules.tier_policies import Figures, LevelRule, Policy, window_from
+from app.rules.tier_figures import Figures
+from app.rules.tier_policies import LevelRule, Policy, window_from
 from app.rules.tier_reach import spend_to_reach
 from app.vocabulary import TierLevel, Unit, money_text
 

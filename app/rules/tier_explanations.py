@@ -6,14 +6,8 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 
 from app.rules import tier_evaluation, tier_sentences, tiering
-from app.rules.tier_policies import (
-    WITHOUT_SOURCE,
-    Figures,
-    Policy,
-    Share,
-    value_of,
-    window_from,
-)
+from app.rules.tier_figures import WITHOUT_SOURCE, Figures, value_of
+from app.rules.tier_policies import Policy, Share, window_from
 from app.rules.tier_sentences import plain, score_text, sentences, spend_for, spoken
 from app.vocabulary import (
     Indicator,

@@ -11,25 +11,19 @@ weight is shared among the others. Every figure is that of one window and one as
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 from uuid import UUID
 
+from app.rules.tier_calibrations import Calibration
+from app.rules.tier_figures import LESS_IS_BETTER, POINT, WITHOUT_SOURCE, Figures, value_of
 from app.vocabulary import Indicator, PolicyMethod, ShareOf, TierLevel, Unit
 
-WINDOW_DAYS: Final = 365
-"""The rolling window that statistics are kept for, and the usual one of a policy."""
 SHORTEST_WINDOW_DAYS: Final = 30
 LONGEST_WINDOW_DAYS: Final = 1095
-HALF_DAYS: Final = 180
-"""Growth compares this many days with as many before them."""
-GROWTH_BASE: Final = Decimal(50)
-REFUND_PRIOR: Final = (Decimal(15), Decimal(300))
-"""What the share of refunds is shrunk with: 15.00 returned of 300.00 bought."""
-
 METRICS: Final[Mapping[Indicator, Unit]] = {
     Indicator.NET_SPEND: Unit.MONEY,
     Indicator.GROSS_SPEND: Unit.MONEY,
@@ -38,107 +32,6 @@ METRICS: Final[Mapping[Indicator, Unit]] = {
     Indicator.PURCHASES: Unit.TIMES,
 }
 """Figures that a threshold or share policy can decide by, and what they are counted in."""
-LESS_IS_BETTER: Final = frozenset(
-    {Indicator.RECENCY, Indicator.RETURNS, Indicator.SERVICE_COST, Indicator.COMPLAINTS}
-)
-WITHOUT_SOURCE: Final = frozenset({Indicator.COMPLAINTS, Indicator.EXPECTED_MARGIN})
-"""Indicators whose source the service does not have yet: absent for everybody."""
-
-_CENT: Final = Decimal("0.01")
-_THOUSANDTH: Final = Decimal("0.001")
-POINT: Final = Decimal("0.0001")
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """A card's figures of the window that ends with ``as_of``, inclusive.
-
-    Money is net of nothing but what its name says; ``net_180`` and ``net_prior_180`` are of the
-    last 180 days and of the 180 before those, whatever the window. ``breadth`` is None where nobody
-    counted. ``costed`` is the part of net spend whose cost of goods is known, ``margin`` is on it.
-    """
-
-    as_of: date
-    net_spend: Decimal = Decimal(0)
-    purchases: int = 0
-    refunded: Decimal = Decimal(0)
-    gross_spend: Decimal = Decimal(0)
-    costed: Decimal = Decimal(0)
-    margin: Decimal = Decimal(0)
-    purchase_days: int = 0
-    largest: Decimal = Decimal(0)
-    last_purchase_on: date | None = None
-    net_180: Decimal = Decimal(0)
-    net_prior_180: Decimal = Decimal(0)
-    breadth: int | None = None
-    contacts: int = 0
-    service_cost: Decimal = Decimal(0)
-
-    @property
-    def days_since_last_purchase(self) -> int | None:
-        """Days since the last purchase of all time; a till ahead of midnight gives 0."""
-        if self.last_purchase_on is None:
-            return None
-        return max((self.as_of - self.last_purchase_on).days, 0)
-
-    @property
-    def growth(self) -> Decimal:
-        """Log ratio of the last half year's net spend to that of the one before, -1 to 1."""
-        now = max(self.net_180, Decimal(0)) + GROWTH_BASE
-        before = max(self.net_prior_180, Decimal(0)) + GROWTH_BASE
-        ratio = (now / before).ln().quantize(_THOUSANDTH, ROUND_HALF_UP)
-        return min(max(ratio, Decimal(-1)), Decimal(1)) + 0
-
-    @property
-    def refund_rate(self) -> Decimal:
-        """Share of gross spend that came back, shrunk towards five percent."""
-        returned, bought = REFUND_PRIOR
-        rate = (self.refunded + returned) / (self.gross_spend + bought)
-        return rate.quantize(POINT, ROUND_HALF_UP)
-
-    @property
-    def known_margin(self) -> Decimal | None:
-        """The margin, None where nothing is known of the cost of what was bought."""
-        return None if self.purchases > 0 and self.costed == 0 else self.margin
-
-    def with_purchase(self, amount: Decimal) -> "Figures":
-        """Return the figures after one more purchase, on the as-of day, at the card's margin."""
-        is_new_day = self.last_purchase_on != self.as_of
-        rate = self.margin / self.costed if self.costed > 0 else None
-        return replace(
-            self,
-            net_spend=self.net_spend + amount,
-            gross_spend=self.gross_spend + amount,
-            costed=self.costed if rate is None else self.costed + amount,
-            margin=self.margin if rate is None else self.margin + amount * rate,
-            purchases=self.purchases + 1,
-            purchase_days=self.purchase_days + is_new_day,
-            largest=max(self.largest, amount),
-            last_purchase_on=self.as_of,
-            net_180=self.net_180 + amount,
-        )
-
-
-_VALUES: Final[Mapping[Indicator, Callable[[Figures], Decimal | int | None]]] = {
-    Indicator.NET_SPEND: lambda figures: figures.net_spend,
-    Indicator.GROSS_SPEND: lambda figures: figures.gross_spend,
-    Indicator.MARGIN: lambda figures: figures.known_margin,
-    Indicator.FREQUENCY: lambda figures: figures.purchase_days,
-    Indicator.PURCHASES: lambda figures: figures.purchases,
-    Indicator.RECENCY: lambda figures: figures.days_since_last_purchase,
-    Indicator.GROWTH: lambda figures: figures.growth,
-    Indicator.BREADTH: lambda figures: figures.breadth,
-    Indicator.INTERACTION: lambda figures: figures.contacts,
-    Indicator.RETURNS: lambda figures: figures.refund_rate,
-    Indicator.SERVICE_COST: lambda figures: figures.service_cost,
-}
-"""The figure that an indicator looks at. Those without a source are not here."""
-
-
-def value_of(indicator: Indicator, figures: Figures) -> Decimal | None:
-    """Return the figure an indicator looks at, None where there is no data."""
-    value = None if indicator in WITHOUT_SOURCE else _VALUES[indicator](figures)
-    return None if value is None else Decimal(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,98 +88,6 @@ class Weighted:
 
     indicator: Indicator
     weight: Decimal
-
-
-@dataclass(frozen=True, slots=True)
-class RfmCuts:
-    """Four ascending values each that part scores 1 to 5; fewer days since the purchase is better.
-
-    A score is one more than the number of cuts that the figure reaches; for days, 5 less the
-    number of cuts that it lies above.
-    """
-
-    days_since_last_purchase: tuple[int, ...]
-    purchase_days: tuple[int, ...]
-    net_spend: tuple[Decimal, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class References:
-    """What a card is held against: values of all who bought, in the calibration's snapshot.
-
-    ``value_contribution`` and ``top_gross`` begin the top fifth. Rates are shares of one.
-    """
-
-    value_contribution: Decimal
-    top_gross: Decimal
-    contribution_rate_p25: Decimal
-    refund_rate_mean: Decimal
-    service_cost_median: Decimal
-    service_cost_total: Decimal
-    contribution_total: Decimal
-
-
-@dataclass(frozen=True, slots=True)
-class Calibration:
-    """Values taken from one snapshot of all who bought, and then kept with the version.
-
-    ``knots`` are the 1st to the 100th percentile of an indicator, ascending, less turned negative
-    where less is better.
-    """
-
-    as_of: date
-    customers: int
-    cuts: Mapping[TierLevel, Decimal] = field(default_factory=dict)
-    knots: Mapping[Indicator, tuple[Decimal, ...]] = field(default_factory=dict)
-    rfm: RfmCuts | None = None
-    references: References | None = None
-
-    @classmethod
-    def of(cls, body: Mapping[str, Any]) -> "Calibration":
-        """Read what :meth:`as_json` gave."""
-        rfm, references = body.get("rfm"), body.get("references")
-        return cls(
-            as_of=date.fromisoformat(body["as_of"]),
-            customers=body["customers"],
-            cuts={TierLevel(level): Decimal(cut) for level, cut in body["cuts"].items()},
-            knots={
-                Indicator(name): tuple(map(Decimal, knots)) for name, knots in body["knots"].items()
-            },
-            rfm=None
-            if rfm is None
-            else RfmCuts(
-                tuple(rfm["days_since_last_purchase"]),
-                tuple(rfm["purchase_days"]),
-                tuple(map(Decimal, rfm["net_spend"])),
-            ),
-            references=None
-            if references is None
-            else References(**{name: Decimal(value) for name, value in references.items()}),
-        )
-
-    def as_json(self) -> dict[str, Any]:
-        """Return what is stored: decimals as strings."""
-        return {
-            "as_of": self.as_of.isoformat(),
-            "customers": self.customers,
-            "cuts": {str(level): str(cut) for level, cut in self.cuts.items()},
-            "knots": {
-                str(name): [str(knot) for knot in knots] for name, knots in self.knots.items()
-            },
-            "rfm": None
-            if self.rfm is None
-            else {
-                "days_since_last_purchase": list(self.rfm.days_since_last_purchase),
-                "purchase_days": list(self.rfm.purchase_days),
-                "net_spend": [str(cut) for cut in self.rfm.net_spend],
-            },
-            "references": None
-            if self.references is None
-            else {
-                name: str(getattr(self.references, name))
-                for name in References.__dataclass_fields__
-            },
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -498,32 +299,3 @@ def _check(is_right: bool, otherwise: str) -> None:
 def window_from(policy: Policy, as_of: date) -> date:
     """Return the first day of the window that ends with a day."""
     return as_of - timedelta(days=policy.window_days - 1)
-
-
-def cuts_by_rank(
-    levels: Sequence[tuple[TierLevel, Decimal]], scores: Sequence[Decimal], share_of: ShareOf
-) -> dict[TierLevel, Decimal]:
-    """Return the score that begins each level's top share; the last level begins at zero.
-
-    ``levels`` from the highest to the lowest with cumulated percents, ``scores`` of all who bought,
-    in any order. Of customers: the score of the last customer inside the share; equal scores are
-    all inside. Of value: the score of the customer with whom the share is reached.
-    """
-    ordered = sorted(scores, reverse=True)
-    whole = sum((max(score, Decimal(0)) for score in ordered), Decimal(0))
-    cuts: dict[TierLevel, Decimal] = {}
-    for level, percent in levels[:-1]:
-        if not ordered:
-            cuts[level] = Decimal(0)
-        elif share_of is ShareOf.CUSTOMERS:
-            inside = (percent * len(ordered) / 100).to_integral_value(ROUND_HALF_UP)
-            cuts[level] = ordered[max(int(inside), 1) - 1]
-        else:
-            reached = Decimal(0)
-            for score in ordered:
-                reached += max(score, Decimal(0))
-                if reached * 100 >= percent * whole:
-                    break
-            cuts[level] = score
-    cuts[levels[-1][0]] = Decimal(0)
-    return cuts

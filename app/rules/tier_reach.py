@@ -5,7 +5,8 @@ from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
-from app.rules.tier_policies import LESS_IS_BETTER, POINT, Figures, Policy, value_of
+from app.rules.tier_figures import LESS_IS_BETTER, POINT, Figures, value_of
+from app.rules.tier_policies import Policy
 from app.vocabulary import Indicator, Unit
 
 LARGEST_PURCHASE: Final = Decimal("1000000.00")

@@ -6,7 +6,8 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Final
 
 from app.rules import tier_evaluation, tiering
-from app.rules.tier_policies import Figures, LevelRule, Policy, window_from
+from app.rules.tier_figures import Figures
+from app.rules.tier_policies import LevelRule, Policy, window_from
 from app.rules.tier_reach import spend_to_reach
 from app.vocabulary import Indicator, PolicyMethod, TierCause, TierLevel, Unit, money_text
 

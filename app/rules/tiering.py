@@ -14,7 +14,8 @@ from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
-from app.rules.tier_policies import WINDOW_DAYS, Figures, Policy, window_from
+from app.rules.tier_figures import WINDOW_DAYS, Figures
+from app.rules.tier_policies import Policy, window_from
 from app.vocabulary import TierCause, TierLevel
 
 OVERRIDE_YEARS: Final = 2

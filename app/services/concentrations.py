@@ -12,7 +12,7 @@ from app.core.database import raw_connection
 from app.queries import tier_reports as queries
 from app.queries import tiers
 from app.rules.concentration import MOST_PERCENT, Concentration, concentration_of
-from app.rules.tier_policies import WINDOW_DAYS
+from app.rules.tier_figures import WINDOW_DAYS
 from app.schemas.common import BilingualText
 from app.schemas.tier_reports import (
     ConcentrationMost,

@@ -17,7 +17,7 @@ from app.models import CustomerStats, Interaction, Purchase
 from app.queries import customer_360
 from app.queries.consents import standing_of_card
 from app.rules.access import Actor
-from app.rules.tier_policies import WINDOW_DAYS
+from app.rules.tier_figures import WINDOW_DAYS
 from app.schemas.customer_360 import CategoryAmount, Customer360, CustomerValue
 from app.schemas.interactions import InteractionRead
 from app.schemas.purchases import PurchaseRead, ServiceStatistics

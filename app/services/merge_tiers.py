@@ -15,7 +15,8 @@ from app.core.database import raw_connection
 from app.queries import merge_reading, tier_figures, tier_overrides
 from app.queries import tiers as queries
 from app.rules import tiering
-from app.rules.tier_policies import Figures, Policy
+from app.rules.tier_figures import Figures
+from app.rules.tier_policies import Policy
 from app.rules.tiering import Step
 from app.services import tier_moves, tier_reviews, tier_settlement
 from app.services.tier_moves import ByHand

@@ -7,7 +7,9 @@ from uuid import UUID
 from app.rules.customer_groups import NextLevel, Pruning, Reason
 from app.rules.customer_profiles import Profile
 from app.rules.rfm import Boundary, Scores
-from app.rules.tier_policies import Figures, Policy, RfmCuts
+from app.rules.tier_calibrations import RfmCuts
+from app.rules.tier_figures import Figures
+from app.rules.tier_policies import Policy
 from app.schemas.common import BilingualText, LabelledCode
 from app.schemas.customer_profiles import (
     ContributionRead,

@@ -17,7 +17,8 @@ from app.models.columns import TOTAL
 from app.queries.profile_facts import CardStanding, standings
 from app.rules.access import Actor
 from app.rules.customer_profiles import can_profile, profile_of
-from app.rules.tier_policies import HALF_DAYS, WINDOW_DAYS, Policy
+from app.rules.tier_figures import HALF_DAYS, WINDOW_DAYS
+from app.rules.tier_policies import Policy
 from app.schemas.common import BilingualText, LabelledCode
 from app.schemas.customer_profiles import (
     ProfiledCard,

@@ -21,9 +21,16 @@ from app.models import TierCalibration, TierPolicy
 from app.queries import tier_calibrations as queries
 from app.queries import tiers
 from app.queries.tier_calibrations import Snapshot
-from app.rules.tier_calibrations import FEWEST_BUYERS, cuts_above_nothing, five_ranges
+from app.rules.tier_calibrations import (
+    FEWEST_BUYERS,
+    Calibration,
+    References,
+    RfmCuts,
+    cuts_above_nothing,
+    five_ranges,
+)
 from app.rules.tier_drafts import fingerprint
-from app.rules.tier_policies import Calibration, Policy, References, RfmCuts
+from app.rules.tier_policies import Policy
 from app.vocabulary import CustomerKind, Indicator, PolicyMethod, PolicyStatus, TierLevel
 
 CENT: Final = Decimal("0.01")

@@ -18,7 +18,8 @@ from app.core.logging import request_id
 from app.queries import outbox, tiers, trail
 from app.rules import tier_explanations, tiering
 from app.rules.access import Actor
-from app.rules.tier_policies import Figures, Policy
+from app.rules.tier_figures import Figures
+from app.rules.tier_policies import Policy
 from app.rules.tiering import Assigned, Held
 from app.services.tier_policies_in_force import active_policies
 from app.vocabulary import (

@@ -25,7 +25,7 @@ from app.queries import customer_stats, outbox, tier_figures, tier_nights, tiers
 from app.queries.tier_nights import Night
 from app.rules import tier_evaluation
 from app.rules.tier_evaluation import Notice, NoticeFate
-from app.rules.tier_policies import Figures
+from app.rules.tier_figures import Figures
 from app.rules.tier_reviews import Rise
 from app.rules.tiering import Held
 from app.services import tier_reviews

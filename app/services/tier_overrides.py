@@ -16,7 +16,8 @@ from app.models import Customer
 from app.queries import customer_stats, tier_figures, tier_overrides, tiers
 from app.rules import tiering
 from app.rules.access import Actor
-from app.rules.tier_policies import Figures, Policy
+from app.rules.tier_figures import Figures
+from app.rules.tier_policies import Policy
 from app.rules.tier_reviews import Rise
 from app.schemas.tiers import TierOverrideCreate, TierOverrideEnd
 from app.services import tier_reviews

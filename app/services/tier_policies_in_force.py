@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.database import raw_connection
 from app.queries import tiers
-from app.rules.tier_policies import Calibration, Policy
+from app.rules.tier_calibrations import Calibration
+from app.rules.tier_policies import Policy
 from app.vocabulary import CustomerKind, PolicyMethod
 
 

@@ -25,7 +25,8 @@ from app.models import (
 from app.queries import tier_figures
 from app.rules import tier_evaluation
 from app.rules.tier_evaluation import KeepForecast
-from app.rules.tier_policies import Figures, Policy
+from app.rules.tier_figures import Figures
+from app.rules.tier_policies import Policy
 from app.services.changes import page_of
 from app.services.customer_changes import card_not_found
 from app.services.tier_policies_in_force import active_policies

@@ -16,8 +16,8 @@ from app.core.config import Settings
 from app.core.database import raw_connection
 from app.models import TierPolicy
 from app.queries import tiers
+from app.rules.tier_figures import WINDOW_DAYS
 from app.rules.tier_flows import order_of
-from app.rules.tier_policies import WINDOW_DAYS
 from app.schemas.common import LabelledCode
 from app.schemas.tiers import DistributionLevel, TierDistribution
 from app.services.changes import unacceptable

@@ -19,7 +19,9 @@ from app.queries import customer_stats, outbox, tier_figures, trail
 from app.queries import tier_reviews as queries
 from app.rules import hollow_accounts
 from app.rules.hollow_accounts import HollowEvidence
-from app.rules.tier_policies import Figures, Policy, References
+from app.rules.tier_calibrations import References
+from app.rules.tier_figures import Figures
+from app.rules.tier_policies import Policy
 from app.rules.tier_reviews import OpenReview, Refusal, Rise, Verdict, is_called_for, judge
 from app.services import nights
 from app.services.tier_policies_in_force import active_policies

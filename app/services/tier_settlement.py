@@ -14,7 +14,8 @@ from app.core.config import Settings
 from app.core.database import raw_connection
 from app.queries import customer_stats, tier_figures, tiers
 from app.rules import tiering
-from app.rules.tier_policies import WINDOW_DAYS, Figures, Policy
+from app.rules.tier_figures import WINDOW_DAYS, Figures
+from app.rules.tier_policies import Policy
 from app.rules.tier_reviews import Rise
 from app.rules.tiering import Held, Step, StepOutcome
 from app.services import tier_reviews

@@ -18,8 +18,9 @@ from app.models import Report, TierPolicy
 from app.queries import tier_simulations as queries
 from app.rules import tier_what_if
 from app.rules.access import Actor
+from app.rules.tier_calibrations import Calibration
 from app.rules.tier_drafts import check_draft, fingerprint
-from app.rules.tier_policies import Calibration, Policy, window_from
+from app.rules.tier_policies import Policy, window_from
 from app.rules.tier_what_if import AT_ONCE, HELD, IN_THE_END, Cell, LevelCost, Row, Transition
 from app.schemas.common import BilingualText, LabelledCode
 from app.schemas.tier_simulations import (

@@ -15,7 +15,7 @@ from app.core.config import Settings
 from app.core.database import Database, raw_connection
 from app.core.ids import new_id
 from app.queries import customer_profiles
-from app.rules.tier_policies import Calibration
+from app.rules.tier_calibrations import Calibration
 from app.services.tier_policies_in_force import active_policies
 from app.vocabulary import CustomerKind, Indicator, TierLevel
 from tests.services.test_statistics import live_a_while

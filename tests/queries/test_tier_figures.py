@@ -16,14 +16,9 @@ from app.core.config import Settings
 from app.core.database import Database, raw_connection
 from app.jobs.upkeep import rebuild_statistics
 from app.queries import tier_figures
-from app.rules.tier_policies import (
-    LESS_IS_BETTER,
-    WITHOUT_SOURCE,
-    Calibration,
-    Figures,
-    Policy,
-    value_of,
-)
+from app.rules.tier_calibrations import Calibration
+from app.rules.tier_figures import LESS_IS_BETTER, WITHOUT_SOURCE, Figures, value_of
+from app.rules.tier_policies import Policy
 from app.vocabulary import Indicator, PolicyMethod, TierLevel
 from tests.services.test_statistics import live_a_while
 from tests.support.events import refund, sale

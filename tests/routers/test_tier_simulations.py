@@ -20,7 +20,7 @@ from app.core.ids import new_id
 from app.models import AuditEntry
 from app.queries.rows import as_json
 from app.rules.hollow_accounts import evidence
-from app.rules.tier_policies import References
+from app.rules.tier_calibrations import References
 from app.services import (
     tier_simulations,
 )

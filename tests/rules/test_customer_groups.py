@@ -9,7 +9,9 @@ from uuid import UUID
 import pytest
 
 from app.rules.customer_groups import Standing, group_of, next_level, pruning_of
-from app.rules.tier_policies import Calibration, Figures, Policy, References
+from app.rules.tier_calibrations import Calibration, References
+from app.rules.tier_figures import Figures
+from app.rules.tier_policies import Policy
 from app.vocabulary import CustomerGroup, PolicyMethod, PruningReason, TierLevel, Unit
 
 AS_OF = date(2026, 11, 28)

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.rules.hollow_accounts import Limits, contribution_rate, evidence
-from app.rules.tier_policies import Figures, References
+from app.rules.tier_calibrations import References
+from app.rules.tier_figures import Figures
 from app.vocabulary import HollowSign
 
 LOW, RETURNS, DEAR = (

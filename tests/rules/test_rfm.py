@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.rules.rfm import BOUNDARIES, CELLS, Scores, boundary_of, scores_of
-from app.rules.tier_policies import Figures, RfmCuts
+from app.rules.tier_calibrations import RfmCuts
+from app.rules.tier_figures import Figures
 from app.vocabulary import RfmSegment
 
 AS_OF = date(2026, 11, 28)

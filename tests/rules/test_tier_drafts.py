@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.rules.tier_calibrations import Calibration
 from app.rules.tier_drafts import Checked, check_draft, fingerprint
-from app.rules.tier_policies import Calibration, Policy
+from app.rules.tier_policies import Policy
 from app.rules.tier_presets import preset
 from app.vocabulary import CustomerKind, PolicyMethod, PolicyPreset, TierLevel
 

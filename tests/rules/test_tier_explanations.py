@@ -7,8 +7,10 @@ from uuid import UUID
 
 import pytest
 
+from app.rules.tier_calibrations import Calibration
 from app.rules.tier_explanations import completed, explain
-from app.rules.tier_policies import Calibration, Figures, Policy
+from app.rules.tier_figures import Figures
+from app.rules.tier_policies import Policy
 from app.rules.tier_sentences import forecast_sentences, sentences
 from app.schemas.tiers import TierExplanation
 from app.vocabulary import Indicator, PolicyMethod, TierCause, TierLevel

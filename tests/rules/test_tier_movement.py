@@ -10,13 +10,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from app.rules.tier_policies import (
-    METRICS,
-    WITHOUT_SOURCE,
-    Calibration,
-    Figures,
-    Policy,
-)
+from app.rules.tier_calibrations import Calibration
+from app.rules.tier_figures import WITHOUT_SOURCE, Figures
+from app.rules.tier_policies import METRICS, Policy
 from app.rules.tier_reach import LARGEST_PURCHASE, spend_to_reach
 from app.rules.tiering import (
     Assigned,

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from app.rules.tier_policies import Figures, Policy, window_from
+from app.rules.tier_figures import Figures
+from app.rules.tier_policies import Policy, window_from
 from app.rules.tiering import (
     Assigned,
     Held,

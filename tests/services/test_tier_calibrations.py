@@ -18,16 +18,9 @@ from app.core.database import Database, raw_connection
 from app.models import TierCalibration
 from app.queries import tier_calibrations as queries
 from app.rules.hollow_accounts import contribution_rate
-from app.rules.tier_calibrations import cuts_above_nothing, five_ranges
-from app.rules.tier_policies import (
-    LESS_IS_BETTER,
-    WITHOUT_SOURCE,
-    Calibration,
-    Figures,
-    Policy,
-    cuts_by_rank,
-    value_of,
-)
+from app.rules.tier_calibrations import Calibration, cuts_above_nothing, cuts_by_rank, five_ranges
+from app.rules.tier_figures import LESS_IS_BETTER, WITHOUT_SOURCE, Figures, value_of
+from app.rules.tier_policies import Policy
 from app.rules.tier_presets import preset
 from app.services import tier_calibrations
 from app.vocabulary import (

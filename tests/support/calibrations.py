@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from app.core import clock
 from app.core.database import Database
 from app.models import TierCalibration
-from app.rules.tier_policies import Calibration, References
+from app.rules.tier_calibrations import Calibration, References
 from app.services.tier_policies_in_force import active_policies
 from app.vocabulary import CustomerKind
 

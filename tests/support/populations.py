@@ -12,7 +12,7 @@ from app.core import clock
 from app.core.database import Database, raw_connection
 from app.core.ids import new_id
 from app.queries.rows import as_json
-from app.rules.tier_policies import Figures
+from app.rules.tier_figures import Figures
 
 _CARDS = """
 INSERT INTO customer (id, kind, status, name, birth_month_is_leap, origin, registered_on, version,

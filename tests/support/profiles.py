@@ -13,7 +13,7 @@ from app.core.database import Database, raw_connection
 from app.queries import customer_profiles
 from app.queries.profile_facts import standings
 from app.rules.customer_profiles import Profile, can_profile, profile_of
-from app.rules.tier_policies import Calibration, References, RfmCuts
+from app.rules.tier_calibrations import Calibration, References, RfmCuts
 from app.services import nights
 from app.services.customer_profiles import STEP, refresh_profiles
 from app.services.tier_policies_in_force import active_policies
