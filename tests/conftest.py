@@ -5,6 +5,7 @@ import os
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from types import TracebackType
 
 import httpx
@@ -12,6 +13,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core import clock
 from app.core.config import Settings
 from app.core.database import Database
 from app.core.ids import new_id
@@ -19,6 +21,7 @@ from app.core.logging import configure_logging
 from app.main import create_app
 from app.services import reports
 from tests.support import databases
+from tests.support.shop import Shop
 from tests.support.world import World, build_world
 
 
@@ -145,3 +148,19 @@ def client_of(database: Database, settings: Settings) -> httpx.AsyncClient:
     application = idle.pop() if idle else create_app(settings, database)
     application.state.database = database
     return _Client(application)
+
+
+@pytest.fixture
+def now() -> clock.FixedClock:
+    """A clock that tests move."""
+    return clock.FixedClock(datetime(2026, 11, 21, 6, 30, tzinfo=UTC))
+
+
+@pytest.fixture
+async def shop(
+    now: clock.FixedClock, database: Database, settings: Settings, client: httpx.AsyncClient,
+    world: World,
+) -> AsyncIterator[Shop]:  # fmt: skip
+    """The small chain at a fixed instant, in the database that is rolled back."""
+    with clock.using(now, everywhere=True):
+        yield Shop(client, world, database, settings)

@@ -1,18 +1,15 @@
 """Profiles in SQL are those of the rules, whatever the figures and whatever the policy."""
 
 import random
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-import httpx
 import pytest
 
 from app.core import clock
-from app.core.config import Settings
-from app.core.database import Database, raw_connection
+from app.core.database import raw_connection
 from app.core.ids import new_id
 from app.queries import customer_profiles
 from app.rules.tier_calibrations import Calibration
@@ -28,9 +25,7 @@ from tests.support.profiles import (
     use_policy,
 )
 from tests.support.shop import Shop
-from tests.support.world import World
 
-NOW = datetime(2026, 11, 21, 6, 30, tzinfo=UTC)
 AS_OF = date(2026, 11, 28)
 KEEP = {"factor": "0.90", "hold_days": 180, "notice_days": 30}
 LEVELS = [
@@ -98,22 +93,6 @@ INSERT INTO customer_service_stats (customer_id, contacts, inbound, contacts_365
 VALUES ($1, 1, 1, 1, 1, $2, $2)
 """
 _WRITES = (_CARD, _STATS, _CONTACTS)
-
-
-@pytest.fixture
-def now() -> clock.FixedClock:
-    """A clock that tests move."""
-    return clock.FixedClock(NOW)
-
-
-@pytest.fixture
-async def shop(
-    now: clock.FixedClock, database: Database, settings: Settings, client: httpx.AsyncClient,
-    world: World,
-) -> AsyncIterator[Shop]:  # fmt: skip
-    """The small chain at a fixed instant, in the database that is rolled back."""
-    with clock.using(now, everywhere=True):
-        yield Shop(client, world, database, settings)
 
 
 def money(chance: random.Random) -> Decimal:

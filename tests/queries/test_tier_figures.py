@@ -1,19 +1,16 @@
 """Scores in SQL are those of the rules; figures are the same from statistics and from receipts."""
 
 import random
-from collections.abc import AsyncIterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-import httpx
 import orjson
 import pytest
 
 from app.core import clock
-from app.core.config import Settings
-from app.core.database import Database, raw_connection
+from app.core.database import raw_connection
 from app.jobs.upkeep import rebuild_statistics
 from app.queries import tier_figures
 from app.rules.tier_calibrations import Calibration
@@ -23,9 +20,7 @@ from app.vocabulary import Indicator, PolicyMethod, TierLevel
 from tests.services.test_statistics import live_a_while
 from tests.support.events import refund, sale
 from tests.support.shop import Shop
-from tests.support.world import World
 
-NOW = datetime(2026, 11, 21, 6, 30, tzinfo=UTC)
 TODAY = date(2026, 11, 21)
 KEEP = {"factor": "0.90", "hold_days": 180, "notice_days": 30}
 LEVELS = ("key", "important", "general", "maintenance")
@@ -37,22 +32,6 @@ SELECT {score}::text AS score FROM jsonb_to_recordset($1::jsonb) AS f (
     place bigint)
 ORDER BY place
 """
-
-
-@pytest.fixture
-def now() -> clock.FixedClock:
-    """A clock that tests move."""
-    return clock.FixedClock(NOW)
-
-
-@pytest.fixture
-async def shop(
-    now: clock.FixedClock, database: Database, settings: Settings, client: httpx.AsyncClient,
-    world: World,
-) -> AsyncIterator[Shop]:  # fmt: skip
-    """The small chain at a fixed instant, in the database that is rolled back."""
-    with clock.using(now, everywhere=True):
-        yield Shop(client, world, database, settings)
 
 
 def random_figures(chance: random.Random) -> Figures:

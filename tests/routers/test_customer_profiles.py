@@ -1,21 +1,17 @@
 """Profiles as people read them: of one card, in lists, in reports."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import httpx
 import pytest
 
 from app.core import clock
-from app.core.config import Settings
-from app.core.database import Database, raw_connection
+from app.core.database import raw_connection
 from app.core.ids import new_id
 from tests.support.events import sale
 from tests.support.profiles import calibration, make_profiles, use_calibration, use_policy
 from tests.support.shop import Shop
-from tests.support.world import World
 
 NOW = datetime(2026, 11, 28, 6, 30, tzinfo=UTC)
 TODAY = date(2026, 11, 28)
@@ -29,14 +25,10 @@ def now() -> clock.FixedClock:
 
 
 @pytest.fixture
-async def shop(
-    now: clock.FixedClock, database: Database, settings: Settings, client: httpx.AsyncClient,
-    world: World,
-) -> AsyncIterator[Shop]:  # fmt: skip
+async def shop(shop: Shop) -> Shop:
     """The small chain at a fixed instant, its policy for individuals calibrated."""
-    with clock.using(now, everywhere=True):
-        await use_calibration(database, calibration(TODAY))
-        yield Shop(client, world, database, settings)
+    await use_calibration(shop.database, calibration(TODAY))
+    return shop
 
 
 async def read(shop: Shop, path: str, who: str = "manager", **parameters: Any) -> Any:

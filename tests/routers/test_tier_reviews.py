@@ -1,19 +1,16 @@
 """Hollow accounts and the reviews of their upgrades, as people read and decide them."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-import httpx
 import pytest
 from sqlalchemy import insert, select
 from sqlmodel import col
 
 from app.core import clock
-from app.core.config import Settings
-from app.core.database import Database, raw_connection
+from app.core.database import raw_connection
 from app.core.ids import new_id
 from app.models import CustomerProfile, NightStep, TierReview
 from app.vocabulary import CustomerGroup, RfmSegment
@@ -22,26 +19,15 @@ from tests.support.calibrations import calibrate
 from tests.support.cards import row_counts
 from tests.support.events import sale
 from tests.support.shop import Shop
-from tests.support.world import World
 
 NOW = datetime(2026, 11, 21, 6, 30, tzinfo=UTC)
 
 
 @pytest.fixture
-def now() -> clock.FixedClock:
-    """A clock that tests move."""
-    return clock.FixedClock(NOW)
-
-
-@pytest.fixture
-async def shop(
-    now: clock.FixedClock, database: Database, settings: Settings, client: httpx.AsyncClient,
-    world: World,
-) -> AsyncIterator[Shop]:  # fmt: skip
+async def shop(shop: Shop) -> Shop:
     """The small chain at a fixed instant, its policy calibrated: the top fifth begins at 300."""
-    with clock.using(now, everywhere=True):
-        await calibrate(database, top_gross=Decimal("300.00"))
-        yield Shop(client, world, database, settings)
+    await calibrate(shop.database, top_gross=Decimal("300.00"))
+    return shop
 
 
 async def held_card(shop: Shop, number: int, store: str | None = None) -> UUID:

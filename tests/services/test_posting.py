@@ -1,18 +1,15 @@
 """What receipts, refunds and voids do to cards, whatever their numbers, days and order."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-import httpx
 import pytest
 from sqlalchemy import insert
 
 from app.core import clock
-from app.core.config import Settings
-from app.core.database import Database, raw_connection
+from app.core.database import raw_connection
 from app.core.ids import new_id
 from app.models import (
     CustomerStats,
@@ -29,27 +26,11 @@ from app.vocabulary import ReceiptRule, SourceMode
 from tests.support.events import refund, sale, void
 from tests.support.postings import received
 from tests.support.shop import Shop
-from tests.support.world import World, send_event
+from tests.support.world import send_event
 
 # Half past two in the afternoon in Shanghai.
 NOW = datetime(2026, 11, 21, 6, 30, tzinfo=UTC)
 EFFECTS = (Purchase, PurchaseLine, UnattachedPurchase, Receipt, CustomerStats, OutboxEvent)
-
-
-@pytest.fixture
-def now() -> clock.FixedClock:
-    """A clock that tests move."""
-    return clock.FixedClock(NOW)
-
-
-@pytest.fixture
-async def shop(
-    now: clock.FixedClock, database: Database, settings: Settings, client: httpx.AsyncClient,
-    world: World,
-) -> AsyncIterator[Shop]:  # fmt: skip
-    """The small chain at a fixed instant, in the database that is rolled back."""
-    with clock.using(now, everywhere=True):
-        yield Shop(client, world, database, settings)
 
 
 def problem_of(result: dict[str, Any]) -> str | None:

@@ -2,12 +2,10 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-import httpx
 import pytest
 from sqlalchemy import select
 
@@ -20,27 +18,11 @@ from app.services import statistics
 from tests.conftest import client_of
 from tests.support.events import refund, sale, void
 from tests.support.shop import Shop
-from tests.support.world import World, build_world
+from tests.support.world import build_world
 
 NOW = datetime(2026, 11, 21, 6, 30, tzinfo=UTC)
 TODAY = date(2026, 11, 21)
 MEMBERS = tuple(f"HK{number}" for number in range(6))
-
-
-@pytest.fixture
-def now() -> clock.FixedClock:
-    """A clock that tests move."""
-    return clock.FixedClock(NOW)
-
-
-@pytest.fixture
-async def shop(
-    now: clock.FixedClock, database: Database, settings: Settings, client: httpx.AsyncClient,
-    world: World,
-) -> AsyncIterator[Shop]:  # fmt: skip
-    """The small chain at a fixed instant, in the database that is rolled back."""
-    with clock.using(now, everywhere=True):
-        yield Shop(client, world, database, settings)
 
 
 async def rows_of(shop: Shop) -> dict[Any, dict[str, Any]]:

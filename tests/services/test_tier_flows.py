@@ -2,12 +2,11 @@
 
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import asyncpg
-import httpx
 import pytest
 from sqlalchemy.engine import make_url
 
@@ -30,7 +29,6 @@ from tests.support.tier_histories import (
     write_histories,
     write_policy,
 )
-from tests.support.world import World
 
 NOW = datetime(2026, 11, 21, 6, 30, tzinfo=UTC)
 TODAY = date(2026, 11, 21)
@@ -41,22 +39,6 @@ COLUMNS = (
     "closing",
 )  # fmt: skip
 NOTHING = (0,) * len(COLUMNS)
-
-
-@pytest.fixture
-def now() -> clock.FixedClock:
-    """A clock that tests move."""
-    return clock.FixedClock(NOW)
-
-
-@pytest.fixture
-async def shop(
-    now: clock.FixedClock, database: Database, settings: Settings, client: httpx.AsyncClient,
-    world: World,
-) -> AsyncIterator[Shop]:  # fmt: skip
-    """The small chain at a fixed instant, in the database that is rolled back."""
-    with clock.using(now, everywhere=True):
-        yield Shop(client, world, database, settings)
 
 
 async def flows(shop: Shop, who: str = "manager", **period: str) -> dict[str, Any]:

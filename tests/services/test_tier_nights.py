@@ -1,40 +1,27 @@
 """Evaluations over months: who is told, who falls, by how much, and what keeps a level."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import httpx
 import pytest
 from sqlalchemy import select
 from sqlmodel import col
 
 from app.core import clock
 from app.core.config import Settings
-from app.core.database import Database, raw_connection
+from app.core.database import raw_connection
 from app.models import OutboxEvent, TierAssignment, TierEvaluation, TierNotice
 from app.services import statistics, tier_nights
 from app.vocabulary import CustomerKind, DomainEvent
 from tests.support.events import sale
 from tests.support.shop import Shop
-from tests.support.world import World
 
 
 @pytest.fixture
 def now() -> clock.FixedClock:
     """A clock that tests move."""
     return clock.FixedClock(datetime(2025, 6, 15, 6, tzinfo=UTC))
-
-
-@pytest.fixture
-async def shop(
-    now: clock.FixedClock, database: Database, settings: Settings, client: httpx.AsyncClient,
-    world: World,
-) -> AsyncIterator[Shop]:  # fmt: skip
-    """The small chain at a fixed instant, in the database that is rolled back."""
-    with clock.using(now, everywhere=True):
-        yield Shop(client, world, database, settings)
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Levels set by hand: who may, until when, what leaves them alone, and how they end."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -11,8 +10,7 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from app.core import clock
-from app.core.config import Settings
-from app.core.database import Database, raw_connection
+from app.core.database import raw_connection
 from app.core.ids import new_id
 from app.models import AuditEntry, OutboxEvent, TierAssignment, TierNotice, TierReview
 from app.queries import tier_nights as night_queries
@@ -22,27 +20,10 @@ from tests.support import merging
 from tests.support.calibrations import calibrate
 from tests.support.events import refund, sale
 from tests.support.shop import Shop
-from tests.support.world import World
 
 NOW = datetime(2026, 11, 21, 6, 30, tzinfo=UTC)
 TODAY = date(2026, 11, 21)
 GIVEN = {"level": "main", "reason": "常年团购，约定保级", "ends_on": "2026-12-31"}
-
-
-@pytest.fixture
-def now() -> clock.FixedClock:
-    """A clock that tests move."""
-    return clock.FixedClock(NOW)
-
-
-@pytest.fixture
-async def shop(
-    now: clock.FixedClock, database: Database, settings: Settings, client: httpx.AsyncClient,
-    world: World,
-) -> AsyncIterator[Shop]:  # fmt: skip
-    """The small chain at a fixed instant, in the database that is rolled back."""
-    with clock.using(now, everywhere=True):
-        yield Shop(client, world, database, settings)
 
 
 async def post(

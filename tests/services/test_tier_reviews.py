@@ -1,16 +1,11 @@
 """Upgrades of hollow accounts are held: at the till, and wherever receipts come from."""
 
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID
 
-import httpx
 import pytest
 
-from app.core import clock
-from app.core.config import Settings
-from app.core.database import Database, raw_connection
+from app.core.database import raw_connection
 from tests.support import merging
 from tests.support.calibrations import calibrate
 from tests.support.events import refund, sale
@@ -27,26 +22,13 @@ from tests.support.reviews import (
     told,
 )
 from tests.support.shop import Shop
-from tests.support.world import World
-
-NOW = datetime(2026, 11, 21, 6, 30, tzinfo=UTC)
 
 
 @pytest.fixture
-def now() -> clock.FixedClock:
-    """A clock that tests move."""
-    return clock.FixedClock(NOW)
-
-
-@pytest.fixture
-async def shop(
-    now: clock.FixedClock, database: Database, settings: Settings, client: httpx.AsyncClient,
-    world: World,
-) -> AsyncIterator[Shop]:  # fmt: skip
+async def shop(shop: Shop) -> Shop:
     """The small chain at a fixed instant, its policy calibrated: the top fifth begins at 300."""
-    with clock.using(now, everywhere=True):
-        await calibrate(database, top_gross=Decimal("300.00"))
-        yield Shop(client, world, database, settings)
+    await calibrate(shop.database, top_gross=Decimal("300.00"))
+    return shop
 
 
 # --- At the till ------------------------------------------------------------------------------

@@ -1,15 +1,11 @@
 """Held upgrades accepted and refused: what follows, and what is not decided twice."""
 
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
-import httpx
 import pytest
 
 from app.core import clock
-from app.core.config import Settings
-from app.core.database import Database
 from app.models import AuditEntry, OutboxEvent, TierAssignment
 from tests.support.calibrations import calibrate
 from tests.support.events import refund, sale
@@ -25,26 +21,13 @@ from tests.support.reviews import (
 )
 from tests.support.shop import Shop
 from tests.support.tier_policies import KEEP, draft, night, publish, simulate
-from tests.support.world import World
-
-NOW = datetime(2026, 11, 21, 6, 30, tzinfo=UTC)
 
 
 @pytest.fixture
-def now() -> clock.FixedClock:
-    """A clock that tests move."""
-    return clock.FixedClock(NOW)
-
-
-@pytest.fixture
-async def shop(
-    now: clock.FixedClock, database: Database, settings: Settings, client: httpx.AsyncClient,
-    world: World,
-) -> AsyncIterator[Shop]:  # fmt: skip
+async def shop(shop: Shop) -> Shop:
     """The small chain at a fixed instant, its policy calibrated: the top fifth begins at 300."""
-    with clock.using(now, everywhere=True):
-        await calibrate(database, top_gross=Decimal("300.00"))
-        yield Shop(client, world, database, settings)
+    await calibrate(shop.database, top_gross=Decimal("300.00"))
+    return shop
 
 
 async def test_an_accepted_upgrade_lifts_the_card_and_goes_with_its_purchase(shop: Shop) -> None:

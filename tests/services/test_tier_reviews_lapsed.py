@@ -1,16 +1,13 @@
 """Reviews with nothing to decide any more lapse: by a return, by the night, by another way."""
 
-from collections.abc import AsyncIterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-import httpx
 import pytest
 
 from app.core import clock
-from app.core.config import Settings
-from app.core.database import Database, raw_connection
+from app.core.database import raw_connection
 from app.queries import customer_stats
 from app.services import tier_nights
 from tests.support.calibrations import calibrate
@@ -25,27 +22,15 @@ from tests.support.reviews import (
     told,
 )
 from tests.support.shop import Shop
-from tests.support.world import World
 
-NOW = datetime(2026, 11, 21, 6, 30, tzinfo=UTC)
 TODAY = date(2026, 11, 21)
 
 
 @pytest.fixture
-def now() -> clock.FixedClock:
-    """A clock that tests move."""
-    return clock.FixedClock(NOW)
-
-
-@pytest.fixture
-async def shop(
-    now: clock.FixedClock, database: Database, settings: Settings, client: httpx.AsyncClient,
-    world: World,
-) -> AsyncIterator[Shop]:  # fmt: skip
+async def shop(shop: Shop) -> Shop:
     """The small chain at a fixed instant, its policy calibrated: the top fifth begins at 300."""
-    with clock.using(now, everywhere=True):
-        await calibrate(database, top_gross=Decimal("300.00"))
-        yield Shop(client, world, database, settings)
+    await calibrate(shop.database, top_gross=Decimal("300.00"))
+    return shop
 
 
 @pytest.mark.parametrize("take_back", [refund, void], ids=["refund", "void"])

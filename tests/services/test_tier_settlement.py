@@ -1,24 +1,18 @@
 """Cards moved by policies of every method where receipts come in: at once, and explained."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
-import httpx
 import orjson
-import pytest
 
-from app.core import clock
-from app.core.config import Settings
-from app.core.database import Database, raw_connection
+from app.core.database import raw_connection
 from app.queries import tier_figures
 from app.services import pos_intake
 from tests.support import merging
 from tests.support.events import refund, sale, void
 from tests.support.postings import received
 from tests.support.shop import Shop
-from tests.support.world import World
 
 NOW = datetime(2026, 11, 21, 6, 30, tzinfo=UTC)
 TODAY = date(2026, 11, 21)
@@ -46,22 +40,6 @@ KNOTS = {
     "frequency": [str(n) for n in range(1, 101)],
     "breadth": [str(n) for n in range(1, 101)],
 }
-
-
-@pytest.fixture
-def now() -> clock.FixedClock:
-    """A clock that tests move."""
-    return clock.FixedClock(NOW)
-
-
-@pytest.fixture
-async def shop(
-    now: clock.FixedClock, database: Database, settings: Settings, client: httpx.AsyncClient,
-    world: World,
-) -> AsyncIterator[Shop]:  # fmt: skip
-    """The small chain at a fixed instant, in the database that is rolled back."""
-    with clock.using(now, everywhere=True):
-        yield Shop(client, world, database, settings)
 
 
 async def use(

@@ -1,6 +1,5 @@
 """Tiers over time: nothing is lost between machines, the night finds what nobody lifted."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -11,33 +10,15 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from app.core import clock
-from app.core.config import Settings
-from app.core.database import Database, raw_connection
+from app.core.database import raw_connection
 from app.models import TierAssignment
 from app.queries import tiers as tier_queries
 from app.services import statistics, tier_nights
 from tests.support.events import refund, sale, void
 from tests.support.shop import Shop
-from tests.support.world import World
 
 NOW = datetime(2026, 11, 21, 6, 30, tzinfo=UTC)
 TODAY = date(2026, 11, 21)
-
-
-@pytest.fixture
-def now() -> clock.FixedClock:
-    """A clock that tests move."""
-    return clock.FixedClock(NOW)
-
-
-@pytest.fixture
-async def shop(
-    now: clock.FixedClock, database: Database, settings: Settings, client: httpx.AsyncClient,
-    world: World,
-) -> AsyncIterator[Shop]:  # fmt: skip
-    """The small chain at a fixed instant, in the database that is rolled back."""
-    with clock.using(now, everywhere=True):
-        yield Shop(client, world, database, settings)
 
 
 async def history(shop: Shop) -> list[tuple[str, str]]:
